@@ -1,0 +1,44 @@
+package ctype
+
+// Find looks a member up by name, as C does: the members of anonymous structs
+// and unions are members of the enclosing type. The Offset of the result counts
+// from the start of t. t may be a typedef of, or qualified, struct or union.
+func (t *Type) Find(name string) (Member, bool) {
+	if t == nil || name == "" {
+		return Member{}, false
+	}
+	return t.find(name, 0)
+}
+
+func (t *Type) find(name string, depth int) (Member, bool) {
+	u := t.Underlying()
+	if u.kind != Struct && u.kind != Union || depth > maxDepth {
+		return Member{}, false
+	}
+	members := u.Members()
+	for _, m := range members {
+		if m.Name == name {
+			return m, true
+		}
+	}
+	for _, m := range members {
+		if m.Name != "" || m.BitSize != 0 || m.Type == nil {
+			continue
+		}
+		if in, ok := m.Type.find(name, depth+1); ok {
+			in.Offset += m.Offset
+			return in, true
+		}
+	}
+	return Member{}, false
+}
+
+// EnumName is the name of the enumerator of t with value v.
+func (t *Type) EnumName(v int64) (string, bool) {
+	for _, e := range t.Underlying().Enumerators() {
+		if e.Value == v {
+			return e.Name, true
+		}
+	}
+	return "", false
+}

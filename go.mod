@@ -1,0 +1,3 @@
+module github.com/kdive/kdive
+
+go 1.26
