@@ -17,6 +17,8 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+
+	"github.com/kdive/kdive/mapped"
 )
 
 const (
@@ -32,15 +34,15 @@ var ErrNotELF = errors.New("not a 64-bit little-endian ELF file")
 
 // File is one ELF object. Its methods may be called from many goroutines.
 // Slices that it returns are valid until Close and must not be written to;
-// they may be backed by the mapped file, see Guard.
+// they may be backed by the mapped file: read them under Guard.
 type File struct {
 	Path     string
 	Type     elf.Type
 	Machine  elf.Machine
 	Sections []Section // in file order; index 0 is the null section
 
-	data   []byte
-	mapped bool
+	data    []byte
+	mapping *mapped.Mapping // nil if made by New
 
 	mu     sync.Mutex
 	extra  [][]byte // anonymous memory to give back
@@ -59,13 +61,16 @@ type filled struct {
 	err  error
 }
 
+// Guard is mapped.Guard: goroutines that read slices of a File run under it.
+func Guard(fn func() error) error { return mapped.Guard(fn) }
+
 // Open maps the file and reads its section table.
 func Open(path string) (*File, error) {
-	data, err := mapFile(path)
+	m, err := mapped.Open(path)
 	if err != nil {
 		return nil, err
 	}
-	f := &File{Path: path, data: data, mapped: true}
+	f := &File{Path: path, data: m.Data, mapping: m}
 	if err := Guard(f.parse); err != nil {
 		f.Close()
 		return nil, f.wrap(err)
@@ -91,11 +96,10 @@ func (f *File) Close() error {
 		release(b)
 	}
 	f.extra, f.filled = nil, nil
-	if f.mapped {
-		mappings.remove(f.data)
-		release(f.data)
+	f.data = nil
+	if f.mapping != nil {
+		return f.mapping.Close()
 	}
-	f.data, f.mapped = nil, false
 	return nil
 }
 
@@ -104,7 +108,7 @@ func (f *File) Size() int64 { return int64(len(f.data)) }
 
 // wrap names the file in an error, unless it does so already.
 func (f *File) wrap(err error) error {
-	var m *MappingError
+	var m *mapped.Error
 	if err == nil || errors.As(err, &m) {
 		return err
 	}

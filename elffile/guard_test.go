@@ -1,14 +1,14 @@
 package elffile
 
 import (
+	"debug/elf"
 	"errors"
 	"os"
 	"path/filepath"
 	"testing"
 
-	"debug/elf"
-
 	"github.com/kdive/kdive/elffile/elftest"
+	"github.com/kdive/kdive/mapped"
 )
 
 func TestFileCutOffWhileOpen(t *testing.T) {
@@ -37,31 +37,11 @@ func TestFileCutOffWhileOpen(t *testing.T) {
 		}
 		return nil
 	})
-	var m *MappingError
+	var m *mapped.Error
 	if !errors.As(err, &m) || m.Path != path || m.Offset < 4096 {
 		t.Fatalf("reading past the new end: %v", err)
 	}
 	if f.Size() < 1<<20 {
 		t.Error("size changed")
-	}
-}
-
-func TestGuardLetsBugsThrough(t *testing.T) {
-	defer func() {
-		if recover() == nil {
-			t.Error("the panic was swallowed")
-		}
-	}()
-	_ = Guard(func() error {
-		var p *int
-		*p = 1
-		return nil
-	})
-}
-
-func TestGuardReturnsErrors(t *testing.T) {
-	want := errors.New("plain")
-	if err := Guard(func() error { return want }); err != want {
-		t.Errorf("got %v", err)
 	}
 }

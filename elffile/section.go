@@ -6,6 +6,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+
+	"golang.org/x/sys/unix"
 )
 
 // ErrNoData is in the error chain of Data for a section that has no bytes in
@@ -192,6 +194,21 @@ func (f *File) allocate(size int) ([]byte, error) {
 		f.mu.Unlock()
 	}
 	return b, nil
+}
+
+// anonymous is memory outside the Go heap, so that hundreds of megabytes of
+// inflated sections do not double the collector's goal.
+func anonymous(size int) ([]byte, error) {
+	if size == 0 {
+		return []byte{}, nil
+	}
+	return unix.Mmap(-1, 0, size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANON)
+}
+
+func release(data []byte) {
+	if len(data) > 0 {
+		_ = unix.Munmap(data) // fails only for memory that is not a mapping
+	}
 }
 
 // DataAt is size bytes of initialised memory at a link-time virtual address:
