@@ -7,12 +7,18 @@ func (t *Type) Find(name string) (Member, bool) {
 	if t == nil || name == "" {
 		return Member{}, false
 	}
-	return t.find(name, 0)
+	budget := maxFind
+	return t.find(name, 0, &budget)
 }
 
-func (t *Type) find(name string, depth int) (Member, bool) {
+// maxFind bounds how many anonymous members one Find looks into: a damaged type
+// that contains itself twice would double the work at every level.
+const maxFind = 10000
+
+func (t *Type) find(name string, depth int, budget *int) (Member, bool) {
 	u := t.Underlying()
-	if u.kind != Struct && u.kind != Union || depth > maxDepth {
+	*budget--
+	if u.kind != Struct && u.kind != Union || depth > maxDepth || *budget < 0 {
 		return Member{}, false
 	}
 	members := u.Members()
@@ -25,7 +31,7 @@ func (t *Type) find(name string, depth int) (Member, bool) {
 		if m.Name != "" || m.BitSize != 0 || m.Type == nil {
 			continue
 		}
-		if in, ok := m.Type.find(name, depth+1); ok {
+		if in, ok := m.Type.find(name, depth+1, budget); ok {
 			in.Offset += m.Offset
 			return in, true
 		}
@@ -41,4 +47,19 @@ func (t *Type) EnumName(v int64) (string, bool) {
 		}
 	}
 	return "", false
+}
+
+// FlagEnum reports whether the enumerators of t are bits to be combined, as gdb
+// decides: each is zero or a single bit.
+func (t *Type) FlagEnum() bool {
+	u := t.Underlying()
+	if u.kind != Enum {
+		return false
+	}
+	for _, e := range u.Enumerators() {
+		if e.Value < 0 || e.Value&(e.Value-1) != 0 {
+			return false
+		}
+	}
+	return true
 }

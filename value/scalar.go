@@ -1,0 +1,227 @@
+package value
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"math"
+	"math/big"
+
+	"github.com/kdive/kdive/ctype"
+)
+
+// scalarSize is the size in bytes of an integer-like type: integers, bool,
+// enums and pointers; 0 for everything else.
+func scalarSize(u *ctype.Type) int64 {
+	switch u.Kind() {
+	case ctype.Int, ctype.Bool, ctype.Enum, ctype.Pointer:
+		return u.Size()
+	}
+	return 0
+}
+
+// Uint is the value of an integer, bool, enum, pointer or bit-field as C converts
+// it to unsigned long: signed types are sign-extended, 128-bit types cut off.
+func (v Value) Uint() (uint64, error) {
+	u := v.typ.Underlying()
+	size := scalarSize(u)
+	if size <= 0 || size > 16 {
+		return 0, v.typeError("an integer")
+	}
+	if v.bit.size != 0 {
+		return v.bitField(u)
+	}
+	if v.immediate() {
+		return extend(v.addr, 8*size, u.Signed()), nil
+	}
+	var buf [16]byte
+	p, err := v.raw(size, buf[:])
+	if err != nil {
+		return 0, err
+	}
+	return extend(little(p), 8*size, u.Signed()), nil
+}
+
+// Int is Uint seen as signed.
+func (v Value) Int() (int64, error) {
+	u, err := v.Uint()
+	return int64(u), err
+}
+
+// Bool is whether a scalar differs from zero.
+func (v Value) Bool() (bool, error) {
+	if v.kind() == ctype.Float {
+		f, err := v.Float()
+		return f != 0, err
+	}
+	if v.typ.Size() == 16 && v.bit.size == 0 {
+		w, err := v.Wide()
+		return err == nil && w.Sign() != 0, err
+	}
+	u, err := v.Uint()
+	return u != 0, err
+}
+
+// Wide is the value of an integer of any size up to 16 bytes.
+func (v Value) Wide() (*big.Int, error) {
+	u := v.typ.Underlying()
+	if u.Size() == 16 && u.Kind() == ctype.Int && v.bit.size == 0 && !v.immediate() {
+		var buf [16]byte
+		p, err := v.raw(16, buf[:])
+		if err != nil {
+			return nil, err
+		}
+		return wide(p, u.Signed()), nil
+	}
+	n, err := v.Uint()
+	if err != nil {
+		return nil, err
+	}
+	if u.Signed() {
+		return big.NewInt(int64(n)), nil
+	}
+	return new(big.Int).SetUint64(n), nil
+}
+
+func wide(p []byte, signed bool) *big.Int {
+	w := new(big.Int).SetUint64(binary.LittleEndian.Uint64(p[8:]))
+	w.Lsh(w, 64).Or(w, new(big.Int).SetUint64(binary.LittleEndian.Uint64(p)))
+	if signed && p[15]&0x80 != 0 {
+		w.Sub(w, new(big.Int).Lsh(big.NewInt(1), 128))
+	}
+	return w
+}
+
+// bitField extracts a bit-field, which may straddle nine bytes.
+func (v Value) bitField(u *ctype.Type) (uint64, error) {
+	first, size := v.bit.first, v.bit.size
+	if size < 0 || size > 64 {
+		return 0, fmt.Errorf("bit-field of %d bits: %w", size, ErrType)
+	}
+	v.addr += uint64(first >> 3)
+	v.off += first >> 3
+	first &= 7
+	n := (first + size + 7) / 8
+	var buf [9]byte
+	p, err := v.raw(n, buf[:])
+	if err != nil {
+		return 0, err
+	}
+	bits := little(p[:min(n, 8)]) >> first
+	if n == 9 {
+		bits |= uint64(p[8]) << (64 - first)
+	}
+	return extend(bits, size, u.Signed()), nil
+}
+
+// little reads up to 8 bytes, least significant first.
+func little(p []byte) uint64 {
+	switch len(p) {
+	case 1:
+		return uint64(p[0])
+	case 2:
+		return uint64(binary.LittleEndian.Uint16(p))
+	case 4:
+		return uint64(binary.LittleEndian.Uint32(p))
+	}
+	if len(p) >= 8 {
+		return binary.LittleEndian.Uint64(p)
+	}
+	var u uint64
+	for i, b := range p {
+		u |= uint64(b) << (8 * i)
+	}
+	return u
+}
+
+// extend widens an n-bit number to 64 bits.
+func extend(u uint64, n int64, signed bool) uint64 {
+	if n <= 0 || n >= 64 {
+		return u
+	}
+	if signed {
+		return uint64(int64(u<<(64-n)) >> (64 - n))
+	}
+	return u << (64 - n) >> (64 - n)
+}
+
+// Float is the value of a float or double; integers are converted.
+func (v Value) Float() (float64, error) {
+	u := v.typ.Underlying()
+	if u.Kind() != ctype.Float {
+		n, err := v.Uint()
+		if u.Signed() {
+			return float64(int64(n)), err
+		}
+		return float64(n), err
+	}
+	bits := v.addr
+	if !v.immediate() {
+		var buf [16]byte
+		p, err := v.raw(u.Size(), buf[:])
+		if err != nil {
+			return 0, err
+		}
+		bits = little(p)
+	}
+	switch u.Size() {
+	case 4:
+		return float64(math.Float32frombits(uint32(bits))), nil
+	case 8:
+		return math.Float64frombits(bits), nil
+	}
+	return 0, fmt.Errorf("floating point of %d bytes: %w", u.Size(), ErrType)
+}
+
+// CString is the text of a character array or behind a character pointer up to
+// the first zero byte, at most limit bytes. A text that runs into memory that
+// cannot be read is returned as far as it goes, with the error.
+func (v Value) CString(limit int) (string, error) {
+	u := v.typ.Underlying()
+	switch {
+	case u.Kind() == ctype.Pointer:
+		addr, err := v.Uint()
+		if err != nil {
+			return "", err
+		}
+		s, _, err := readString(v.mem, addr, limit)
+		return string(s), err
+	case u.Kind() == ctype.Array:
+		n := min(u.Size(), int64(limit))
+		if u.Size() == 0 && v.lval {
+			s, _, err := readString(v.mem, v.addr, limit)
+			return string(s), err
+		}
+		p, err := v.raw(n, nil)
+		if err != nil && v.lval {
+			p, _, err = readString(v.mem, v.addr, int(n))
+		}
+		if i := bytes.IndexByte(p, 0); i >= 0 {
+			p = p[:i]
+		}
+		return string(p), err
+	}
+	return "", v.typeError("a character array or pointer")
+}
+
+// readString reads bytes up to a zero byte, at most limit. ended tells whether
+// the zero byte (not part of the result) was found.
+func readString(mem Memory, addr uint64, limit int) (s []byte, ended bool, err error) {
+	if mem == nil {
+		return nil, false, fmt.Errorf("no memory to read a string from")
+	}
+	for len(s) < limit {
+		// Chunks never cross a page: the end of a string says nothing about the next page.
+		n := min(limit-len(s), 64, int(pageSize-addr%pageSize))
+		chunk := make([]byte, n)
+		if err := mem.Read(chunk, addr); err != nil {
+			return s, false, err
+		}
+		if i := bytes.IndexByte(chunk, 0); i >= 0 {
+			return append(s, chunk[:i]...), true, nil
+		}
+		s = append(s, chunk...)
+		addr += uint64(n)
+	}
+	return s, false, nil
+}
