@@ -15,32 +15,55 @@ func (t *Type) String() string { return t.Declare("") }
 func (t *Type) Declare(name string) string { return t.declare(name, 0) }
 
 func (t *Type) declare(decl string, depth int) string {
-	if depth > maxDepth {
-		return join("<cyclic type>", decl)
-	}
-	if t == nil {
-		return join("void", decl)
-	}
-	d := t.d()
-	switch t.kind {
-	case Pointer:
-		star := "*" + decl
-		if d.Elem != nil && (d.Elem.kind == Array || d.Elem.kind == Func) {
-			star = "(" + star + ")"
+	quals, base, decl := t.split(decl, depth)
+	return join(quals+base.baseName(), decl)
+}
+
+// split separates a declaration of decl with type t into what C writes on its
+// left, the qualifiers and the base type, and the declarator on its right.
+func (t *Type) split(decl string, depth int) (quals string, base *Type, declarator string) {
+	var q qualifiers
+	for ; depth <= maxDepth; depth++ {
+		if t == nil {
+			return q.prefix(), void, decl
 		}
-		return d.Elem.declare(star, depth+1)
-	case Array:
-		bound := "[]"
-		if d.Count != Flexible {
-			bound = "[" + strconv.FormatInt(d.Count, 10) + "]"
+		switch t.kind {
+		case Pointer:
+			// A qualified pointer carries its qualifiers behind the star.
+			if s := q.take(); s != "" {
+				decl = " " + join(s, decl)
+			}
+			decl = "*" + decl
+			if e := t.d().Elem.unqualified(); e != nil && (e.kind == Array || e.kind == Func) {
+				decl = "(" + decl + ")"
+			}
+		case Array:
+			bound := "[]"
+			if n := t.d().Count; n != Flexible {
+				bound = "[" + strconv.FormatInt(n, 10) + "]"
+			}
+			decl += bound
+		case Func:
+			q = 0
+			decl += t.paramList(depth)
+		case Const, Volatile, Restrict, Atomic:
+			q |= 1 << (t.kind - Const)
+		default:
+			return q.prefix(), t, decl
 		}
-		return d.Elem.declare(decl+bound, depth+1)
-	case Func:
-		return d.Elem.declare(decl+t.paramList(depth), depth+1)
-	case Const, Volatile, Restrict, Atomic:
-		return t.declareQualified(decl, depth)
+		t = t.d().Elem
 	}
-	return join(t.keyword()+t.name, decl)
+	return "", cyclic, decl
+}
+
+var cyclic = New(Unknown, "<cyclic type>", Def{})
+
+// unqualified strips qualifiers, not typedefs.
+func (t *Type) unqualified() *Type {
+	for depth := 0; t != nil && t.kind >= Const && t.kind <= Atomic && depth < maxDepth; depth++ {
+		t = t.d().Elem
+	}
+	return t
 }
 
 func (t *Type) paramList(depth int) string {
@@ -48,9 +71,13 @@ func (t *Type) paramList(depth int) string {
 	if len(d.Params) == 0 && !d.Variadic {
 		return "(void)"
 	}
+	// Parameters that are functions of functions grow without bound in damaged types.
+	if depth > 16 {
+		return "(<...>)"
+	}
 	var parts []string
 	for _, p := range d.Params {
-		parts = append(parts, p.Type.declare("", depth+1))
+		parts = append(parts, p.Type.declare("", depth+4))
 	}
 	if d.Variadic {
 		parts = append(parts, "...")
@@ -58,16 +85,34 @@ func (t *Type) paramList(depth int) string {
 	return "(" + strings.Join(parts, ", ") + ")"
 }
 
-var qualifier = map[Kind]string{Const: "const", Volatile: "volatile", Restrict: "restrict", Atomic: "_Atomic"}
+// qualifiers is a set of qualifier kinds: bit k-Const.
+type qualifiers uint8
 
-func (t *Type) declareQualified(decl string, depth int) string {
-	q := qualifier[t.kind]
-	// A qualified pointer carries its qualifier behind the star.
-	if e := t.def.Elem; e != nil && (e.kind == Pointer) {
-		return e.declare(" "+join(q, decl), depth+1)
+func (q qualifiers) String() string {
+	var words []string
+	for i, w := range [...]string{"const", "volatile", "restrict", "_Atomic"} {
+		if q&(1<<i) != 0 {
+			words = append(words, w)
+		}
 	}
-	return q + " " + t.def.Elem.declare(decl, depth+1)
+	return strings.Join(words, " ")
 }
+
+func (q qualifiers) prefix() string {
+	if q == 0 {
+		return ""
+	}
+	return q.String() + " "
+}
+
+func (q *qualifiers) take() string {
+	s := q.String()
+	*q = 0
+	return s
+}
+
+// baseName is the type's name with its keyword.
+func (t *Type) baseName() string { return t.keyword() + t.name }
 
 // keyword is the word that C puts before the tag.
 func (t *Type) keyword() string {

@@ -47,7 +47,8 @@ type Type struct {
 
 // Origin says where a definition stands.
 type Origin struct {
-	File   string // source file of the unit, e.g. "kernel/sched/core.c"; may be empty
+	File   string // source or header file, e.g. "include/linux/sched.h"; may be empty
+	Line   int    // in File, 0 if not known
 	Offset uint64 // identity within the debug info (offset of the entry)
 }
 

@@ -162,6 +162,11 @@ func (v Value) Float() (float64, error) {
 		if err != nil {
 			return 0, err
 		}
+		if len(p) == 16 {
+			x, _ := extended(p)
+			f, _ := x.Float64()
+			return f, nil
+		}
 		bits = little(p)
 	}
 	switch u.Size() {
@@ -224,4 +229,18 @@ func readString(mem Memory, addr uint64, limit int) (s []byte, ended bool, err e
 		addr += uint64(n)
 	}
 	return s, false, nil
+}
+
+// extended decodes the 80-bit format of the x87 in 16 bytes: 64 bits of mantissa
+// with its leading one, 15 of exponent, the sign. ok is false for values that
+// the processor does not accept, infinities and those that are no number.
+func extended(p []byte) (x *big.Float, ok bool) {
+	mantissa := binary.LittleEndian.Uint64(p)
+	exp := int(binary.LittleEndian.Uint16(p[8:]))
+	x = new(big.Float).SetPrec(64).SetUint64(mantissa)
+	x.SetMantExp(x, max(exp&0x7fff, 1)-16383-63)
+	if exp&0x8000 != 0 {
+		x.Neg(x)
+	}
+	return x, exp&0x7fff != 0x7fff && (exp&0x7fff == 0) == (mantissa>>63 == 0)
 }

@@ -67,6 +67,10 @@ func (p *printer) wide(v Value) {
 }
 
 func (p *printer) float(v Value, u *ctype.Type) {
+	if u.Size() == 16 && !v.immediate() {
+		p.extended(v)
+		return
+	}
 	f, err := v.Float()
 	if err != nil {
 		p.fault(err)
@@ -85,6 +89,20 @@ func (p *printer) float(v Value, u *ctype.Type) {
 	default:
 		p.out = strconv.AppendFloat(p.out, f, 'g', 17, 64)
 	}
+}
+
+func (p *printer) extended(v Value) {
+	b, err := v.raw(16, nil)
+	if err != nil {
+		p.fault(err)
+		return
+	}
+	x, ok := extended(b)
+	if !ok {
+		p.text("<invalid float value>")
+		return
+	}
+	p.out = x.Append(p.out, 'g', 21)
 }
 
 // nan prints the sign and the mantissa of a value that is no number.

@@ -9,8 +9,8 @@ import (
 // charArray prints n characters as a string. One zero byte at the end is the
 // terminator and not shown; the others are.
 func (p *printer) charArray(v Value, n int64) {
-	// One byte more than is shown tells whether anything follows.
-	want := min(n, int64(p.Max)+1)
+	// Max counts characters, of up to four bytes; one more tells whether anything follows.
+	want := min(n, 4*int64(p.Max)+1)
 	v = v.loadN(want)
 	b, err := v.raw(want, nil)
 	if err != nil {
@@ -51,30 +51,35 @@ func (p *printer) stringAt(mem Memory, addr uint64) {
 		p.fault(err)
 		return
 	}
-	p.string(b, !ended && err == nil)
+	more := !ended && err == nil
+	if len(b) > p.Max {
+		b, more = b[:p.Max], true
+	}
+	p.string(b, more)
 	if err != nil {
 		p.fault(err)
 	}
 }
 
-// string prints at most Max bytes of b in quotes, and "..." if there is more or
-// more is known to follow.
+// string prints at most Max characters of b in quotes, and "..." if there is
+// more or more is known to follow.
 func (p *printer) string(b []byte, more bool) {
-	if len(b) > p.Max {
-		b, more = b[:p.Max], true
-	}
 	if len(b) == 0 {
 		p.text(`""`)
 	}
 	open := false
-	for first := true; len(b) > 0; first = false {
+	for n := 0; len(b) > 0; n++ {
+		if n == p.Max {
+			more = true
+			break
+		}
 		if size := incomplete(b); size > 0 {
-			p.incompleteSequence(b[:size], &open, first)
+			p.incompleteSequence(b[:size], &open, n == 0)
 			b = b[size:]
 			continue
 		}
 		if !open {
-			if !first {
+			if n > 0 {
 				p.text(", ")
 			}
 			p.text(`"`)
