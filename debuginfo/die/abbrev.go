@@ -1,0 +1,110 @@
+package die
+
+import (
+	"debug/dwarf"
+	"errors"
+	"fmt"
+)
+
+// AttrSpec is one attribute of an abbreviation.
+type AttrSpec struct {
+	Attr     dwarf.Attr
+	Form     Form
+	Implicit int64 // the value, for FormImplicitConst
+}
+
+// Abbrev is one abbreviation declaration.
+type Abbrev struct {
+	Tag      dwarf.Tag
+	Children bool
+	Attrs    []AttrSpec
+}
+
+var errAbbrevEnd = errors.New("abbreviation table ends early")
+
+// AbbrevReader runs over one abbreviation table.
+type AbbrevReader struct {
+	buf  Buf
+	Code uint64 // of the declaration just read
+	Abbrev
+	Err error
+}
+
+// ReadAbbrevs starts at offset off of .debug_abbrev.
+func ReadAbbrevs(section []byte, off uint64) AbbrevReader {
+	r := AbbrevReader{}
+	if off >= uint64(len(section)) {
+		r.Err = fmt.Errorf("abbreviation table at %#x: outside .debug_abbrev", off)
+		return r
+	}
+	r.buf = At(section, int(off))
+	return r
+}
+
+// Next reads one declaration into r, whose Attrs it overwrites; false at the
+// end of the table or on an error, which is then in r.Err.
+func (r *AbbrevReader) Next() bool {
+	if r.Err != nil {
+		return false
+	}
+	b := &r.buf
+	r.Code = b.Uleb()
+	if r.Code == 0 {
+		if b.Bad {
+			r.Err = errAbbrevEnd
+		}
+		return false
+	}
+	r.Tag = dwarf.Tag(b.Uleb())
+	r.Children = b.U8() != 0
+	r.Attrs = r.Attrs[:0]
+	for {
+		attr, form := b.Uleb(), b.Uleb()
+		if b.Bad {
+			r.Err = errAbbrevEnd
+			return false
+		}
+		if attr == 0 && form == 0 {
+			return true
+		}
+		spec := AttrSpec{Attr: dwarf.Attr(min(attr, 0xffff)), Form: Form(min(form, 0xffff))}
+		if spec.Form == FormImplicitConst {
+			spec.Implicit = b.Sleb()
+		}
+		r.Attrs = append(r.Attrs, spec)
+	}
+}
+
+// abbrevTable finds abbreviations by code. Compilers number them 1, 2, 3, ...;
+// others go into a map.
+type abbrevTable struct {
+	dense  []Abbrev
+	sparse map[uint64]*Abbrev
+}
+
+func parseAbbrevs(section []byte, off uint64) (*abbrevTable, error) {
+	t := &abbrevTable{}
+	r := ReadAbbrevs(section, off)
+	var pool []AttrSpec
+	for r.Next() {
+		start := len(pool)
+		pool = append(pool, r.Attrs...)
+		a := Abbrev{Tag: r.Tag, Children: r.Children, Attrs: pool[start:len(pool):len(pool)]}
+		if r.Code == uint64(len(t.dense))+1 {
+			t.dense = append(t.dense, a)
+			continue
+		}
+		if t.sparse == nil {
+			t.sparse = make(map[uint64]*Abbrev)
+		}
+		t.sparse[r.Code] = &a
+	}
+	return t, r.Err
+}
+
+func (t *abbrevTable) find(code uint64) *Abbrev {
+	if code-1 < uint64(len(t.dense)) {
+		return &t.dense[code-1]
+	}
+	return t.sparse[code]
+}

@@ -1,0 +1,100 @@
+package index
+
+import (
+	"cmp"
+	"debug/elf"
+	"slices"
+
+	"github.com/kdive/kdive/debuginfo/die"
+	"github.com/kdive/kdive/elffile"
+)
+
+// Symbols is a symbol table in two orders.
+type Symbols struct {
+	addrs, index   []byte
+	buckets, names []byte
+}
+
+// wanted leaves out what names no place: undefined symbols, files, sections.
+func wanted(s *elffile.Symbol) bool {
+	if len(s.Name) == 0 || s.Undefined() {
+		return false
+	}
+	t := elf.ST_TYPE(s.Info)
+	return t != elf.STT_FILE && t != elf.STT_SECTION
+}
+
+// SortSymbols orders a symbol table by address and by name.
+func SortSymbols(t *elffile.SymbolTable) *Symbols {
+	type sym struct {
+		addr, hash uint64
+		index      uint32
+	}
+	list := make([]sym, 0, t.Len())
+	for i, s := range t.All() {
+		if wanted(&s) {
+			list = append(list, sym{t.Addr(&s), die.Hash(s.Name), uint32(i)})
+		}
+	}
+	out := &Symbols{}
+	order, starts := distribute(len(list), func(i int) uint64 { return list[i].hash })
+	out.buckets = make([]byte, 0, 4*len(starts))
+	for _, s := range starts {
+		out.buckets = le.AppendUint32(out.buckets, s)
+	}
+	out.names = make([]byte, 0, 8*len(list))
+	for _, i := range order {
+		out.names = le.AppendUint32(out.names, uint32(list[i].hash))
+		out.names = le.AppendUint32(out.names, list[i].index)
+	}
+	slices.SortFunc(list, func(a, b sym) int {
+		return cmp.Or(cmp.Compare(a.addr, b.addr), cmp.Compare(a.index, b.index))
+	})
+	out.addrs = make([]byte, 0, 8*len(list))
+	out.index = make([]byte, 0, 4*len(list))
+	for i := range list {
+		out.addrs = le.AppendUint64(out.addrs, list[i].addr)
+		out.index = le.AppendUint32(out.index, list[i].index)
+	}
+	return out
+}
+
+// Symbols is the number of symbols.
+func (x *Index) Symbols() int { return len(x.table(tSymIndex)) / 4 }
+
+// Symbol is the address and the index in the symbol table of symbol i in the
+// order of addresses; symbols of one address are in the order of the table.
+func (x *Index) Symbol(i int) (addr uint64, index int) {
+	return u64(x.table(tSymAddrs), i), int(u32(x.table(tSymIndex), i))
+}
+
+// SymbolAfter is the number of symbols with addresses up to addr.
+func (x *Index) SymbolAfter(addr uint64) int {
+	t := x.table(tSymAddrs)
+	lo, hi := 0, len(t)/8
+	for lo < hi {
+		mid := int(uint(lo+hi) >> 1)
+		if le.Uint64(t[mid*8:]) <= addr {
+			lo = mid + 1
+		} else {
+			hi = mid
+		}
+	}
+	return lo
+}
+
+// SymbolNames is the indexes in the symbol table of symbols whose names may be
+// name, in the order of the table.
+func (x *Index) SymbolNames(name string) []int {
+	hash := die.Hash([]byte(name))
+	first, end := bucket(x.table(tSymBuckets), hash)
+	t := x.table(tSymNames)
+	end = min(end, len(t)/8)
+	var list []int
+	for i := first; i < end; i++ {
+		if le.Uint32(t[i*8:]) == uint32(hash) {
+			list = append(list, int(le.Uint32(t[i*8+4:])))
+		}
+	}
+	return list
+}
