@@ -30,6 +30,15 @@ type bitmap struct {
 	set  uint64   // bits set in all
 }
 
+// pagesFor is the length in pages of a bitmap of n bits.
+func pagesFor(n uint64) uint64 {
+	blocks := n / (8 * PageSize)
+	if n%(8*PageSize) != 0 {
+		blocks++
+	}
+	return blocks
+}
+
 // index counts the bits. If the file ends early the bitmap is cut to what is
 // there.
 func (b *bitmap) index() error {

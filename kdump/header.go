@@ -55,6 +55,7 @@ type Header struct {
 	SubBlocks    uint32 // length of the sub-header, in pages
 	BitmapBlocks uint32 // length of both bitmaps, in pages
 	MaxMapnr     uint64 // first page frame number beyond the memory described
+	mapnr32      uint32 // the older field of it, cut off at 32 bits
 	CurrentCPU   uint32
 	CPUs         uint32
 
@@ -114,6 +115,7 @@ func ReadHeader(src source.Source) (*Header, error) {
 		SubBlocks:    le.Uint32(b[432:]),
 		BitmapBlocks: le.Uint32(b[436:]),
 		MaxMapnr:     uint64(le.Uint32(b[440:])),
+		mapnr32:      le.Uint32(b[440:]),
 		CurrentCPU:   le.Uint32(b[456:]),
 		CPUs:         le.Uint32(b[460:]),
 		DumpLevel:    -1,

@@ -72,7 +72,11 @@ func Open(parts []Part) (*Image, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", p.Name, err)
 		}
-		im.parts = append(im.parts, &part{Part: p, header: h})
+		q := &part{Part: p, header: h}
+		im.parts = append(im.parts, q)
+		for _, w := range q.reconcile() {
+			im.warnPart(q, "%s", w)
+		}
 	}
 	if err := im.join(); err != nil {
 		return nil, err
@@ -85,6 +89,7 @@ func Open(parts []Part) (*Image, error) {
 	}
 	im.cache.init(DefaultCachePages)
 	im.readers.New = func() any { return im.NewReader() }
+	im.checkTable()
 	im.measure()
 	return im, nil
 }
@@ -103,7 +108,7 @@ func (im *Image) openBitmaps() error {
 	}
 	im.maxPFN = h.MaxMapnr
 	if capacity := uint64(size) * 8; im.maxPFN > capacity {
-		im.warn("%s: header claims %#x page frames, its bitmap has room for %#x", p.Name, h.MaxMapnr, capacity)
+		im.warnPart(p, "header claims %#x page frames, its bitmap has room for %#x", h.MaxMapnr, capacity)
 		im.maxPFN = capacity
 	}
 	if im.maxPFN > MaxPFN {
@@ -112,24 +117,23 @@ func (im *Image) openBitmaps() error {
 	im.ram = bitmap{src: p.Src, off: start, bits: im.maxPFN}
 	im.dumped = bitmap{src: p.Src, off: start + half, bits: im.maxPFN}
 	if im.ram.off >= p.Src.Size() && im.maxPFN > 0 {
-		im.warn("%s: bitmaps at %#x lie beyond the end of the dump (%d bytes): no page can be read", p.Name, start, p.Src.Size())
+		im.warnPart(p, "bitmaps at %#x lie beyond the end of the dump (%d bytes): no page can be read", start, p.Src.Size())
 		im.ram.bits, im.dumped.bits, im.missing.Bitmap = 0, 0, true
 		return nil
 	}
 	if err := im.dumped.index(); err != nil {
 		im.missing.Bitmap = true
-		im.warn("%s: %v", p.Name, err)
+		im.warnPart(p, "%v", err)
 	}
 	return nil
 }
 
-// pagesFor is the length in pages of a bitmap of n bits.
-func pagesFor(n uint64) uint64 {
-	blocks := n / (8 * PageSize)
-	if n%(8*PageSize) != 0 {
-		blocks++
+// warnPart is warn about one part, which it names if there are several.
+func (im *Image) warnPart(p *part, format string, args ...any) {
+	if len(im.parts) > 1 {
+		format = p.Name + ": " + format
 	}
-	return blocks
+	im.warn(format, args...)
 }
 
 func (im *Image) warn(format string, args ...any) {

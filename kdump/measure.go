@@ -30,10 +30,10 @@ func (im *Image) measure() {
 			about = "up to "
 		}
 		im.missing.Pages += lost
-		im.warn("%s: the dump is cut off: %s%d of its %d pages (%d MiB of memory) are missing", p.Name, about, lost, count, lost*PageSize>>20)
+		im.warnPart(p, "the dump is cut off: %s%d of its %d pages (%d MiB of memory) are missing", about, lost, count, lost*PageSize>>20)
 	}
 	if im.header.Incomplete() && im.missing.Pages == 0 {
-		im.warn("%s: the dump is marked incomplete by its writer", im.parts[0].Name)
+		im.warn("the dump is marked incomplete by its writer")
 	}
 }
 

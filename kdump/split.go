@@ -1,6 +1,7 @@
 package kdump
 
 import (
+	"bytes"
 	"fmt"
 	"sort"
 )
@@ -20,7 +21,7 @@ func (im *Image) join() error {
 			p.end = h.MaxMapnr
 			return nil
 		}
-		if diff := first.header.differs(h); diff != "" {
+		if diff := first.differs(p); diff != "" {
 			return fmt.Errorf("%s and %s are parts of different dumps: %s", first.Name, p.Name, diff)
 		}
 		if h.StartPFN > h.EndPFN || h.EndPFN > h.MaxMapnr {
@@ -42,6 +43,7 @@ func (im *Image) checkCover() error {
 		if pos < end {
 			im.missing.Unnamed = true
 			im.warn("split dump: the part with page frames %#x to %#x is missing", pos, end)
+			pos = end
 		}
 	}
 	var last *part
@@ -58,9 +60,11 @@ func (im *Image) checkCover() error {
 	return nil
 }
 
-// differs names the first header field in which two parts of the same dump
-// could not differ.
-func (h *Header) differs(o *Header) string {
+// differs names the first thing in which two parts of the same dump could not
+// differ. The notes hold the registers at the crash, which no two crashes of
+// the same kernel share.
+func (p *part) differs(q *part) string {
+	h, o := p.header, q.header
 	switch {
 	case h.Signature != o.Signature || h.Version != o.Version:
 		return fmt.Sprintf("format %q version %d, and %q version %d", h.Signature, h.Version, o.Signature, o.Version)
@@ -77,6 +81,11 @@ func (h *Header) differs(o *Header) string {
 	case h.DumpLevel != o.DumpLevel:
 		return fmt.Sprintf("dump level %d, and %d", h.DumpLevel, o.DumpLevel)
 	}
+	a, errA := h.Notes.read(p.Src, "notes")
+	b, errB := o.Notes.read(q.Src, "notes")
+	if errA == nil && errB == nil && !bytes.Equal(a, b) {
+		return "their notes are not the same"
+	}
 	return ""
 }
 
@@ -85,7 +94,7 @@ func (h *Header) differs(o *Header) string {
 func (im *Image) locateParts() error {
 	w := new(window)
 	for _, p := range im.parts {
-		p.table = (1 + int64(p.header.SubBlocks) + int64(p.header.BitmapBlocks)) * PageSize
+		p.table = tableOffset(p.header.SubBlocks, p.header.BitmapBlocks)
 		switch {
 		case p.start >= im.dumped.bits:
 			p.pages = im.dumped.set

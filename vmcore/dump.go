@@ -93,7 +93,10 @@ func (d *Dump) open(paths []string) error {
 		d.info.Flattened = d.info.Flattened || flat
 		for _, w := range src.Warnings() {
 			d.info.Incomplete = true
-			d.warn("%s: %s", path, w)
+			if len(paths) > 1 {
+				w = path + ": " + w
+			}
+			d.warn("%s", w)
 		}
 		var head [64]byte
 		n, _ := src.ReadAt(head[:], 0)

@@ -32,8 +32,6 @@ func Map(path string) (*Mapped, error) {
 		f.Close()
 		return nil, err
 	}
-	// Reads jump; read-ahead around each would drag in the whole file.
-	_ = unix.Madvise(m.Data, unix.MADV_RANDOM)
 	return &Mapped{f, m}, nil
 }
 
