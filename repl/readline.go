@@ -1,0 +1,120 @@
+package repl
+
+import (
+	"errors"
+	"math"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"unicode"
+
+	"github.com/chzyer/readline"
+	"golang.org/x/term"
+)
+
+// maxEdited bounds the line being edited: the library draws the whole line anew
+// at every key, so that very long ones would take minutes to paste.
+const maxEdited = 2048
+
+// lineEditor is the readline library behind LineEditor.
+type lineEditor struct {
+	rl    *readline.Instance
+	fd    int
+	state *term.State // of the terminal as it was found
+	temp  string      // history file to remove, if the user has none
+}
+
+func (sh *Shell) openReadline() (*lineEditor, error) {
+	fd := int(os.Stdin.Fd())
+	state, err := term.GetState(fd)
+	if err != nil {
+		return nil, err
+	}
+	e := &lineEditor{fd: fd, state: state}
+	path := prepareHistory(sh.opts.HistoryFile)
+	if path == "" {
+		// The library needs a file: without one, Ctrl-R in an empty history panics.
+		f, err := os.CreateTemp("", "kdive-history-")
+		if err != nil {
+			return nil, err
+		}
+		_ = f.Close()
+		path, e.temp = f.Name(), f.Name()
+	}
+	var length atomic.Int64
+	e.rl, err = readline.NewEx(&readline.Config{
+		Prompt:       Prompt,
+		HistoryFile:  path,
+		HistoryLimit: math.MaxInt32, // prepareHistory keeps it short; the library would rewrite it under other sessions
+
+		DisableAutoSaveHistory: true,
+
+		AutoComplete:        &completer{sh},
+		InterruptPrompt:     "^C",
+		EOFPrompt:           "q",
+		FuncFilterInputRune: filterRune(&length),
+		Listener: readline.FuncListener(func(line []rune, pos int, key rune) ([]rune, int, bool) {
+			length.Store(int64(len(line)))
+			return nil, 0, false
+		}),
+	})
+	if err != nil {
+		e.removeTemp()
+		return nil, err
+	}
+	return e, nil
+}
+
+// filterRune drops the keys that make the library panic (transpose, and search
+// forward), and letters once the line is full.
+func filterRune(length *atomic.Int64) func(rune) (rune, bool) {
+	return func(r rune) (rune, bool) {
+		switch r {
+		case readline.CharTranspose, readline.CharFwdSearch:
+			return r, false
+		}
+		if unicode.IsPrint(r) && length.Load() >= maxEdited {
+			return r, false
+		}
+		return r, true
+	}
+}
+
+func (e *lineEditor) ReadLine(prompt string) (string, error) {
+	e.rl.SetPrompt(prompt)
+	line, err := e.rl.Readline()
+	if errors.Is(err, readline.ErrInterrupt) {
+		return "", errInterrupted
+	}
+	if err == nil && line != "" && !isBlank(line[0]) { // a leading blank keeps a line private
+		_ = e.rl.SaveHistory(line)
+	}
+	return line, err
+}
+
+func (e *lineEditor) Close() error {
+	err := e.rl.Close()
+	_ = term.Restore(e.fd, e.state)
+	e.removeTemp()
+	return err
+}
+
+func (e *lineEditor) removeTemp() {
+	if e.temp != "" {
+		_ = os.Remove(e.temp)
+	}
+}
+
+// HistoryFile is where the history of the user's sessions is kept by default:
+// $XDG_STATE_HOME/kdive/history, or "" if there is no home.
+func HistoryFile() string {
+	dir := os.Getenv("XDG_STATE_HOME")
+	if dir == "" || !filepath.IsAbs(dir) {
+		home, err := os.UserHomeDir()
+		if err != nil || !filepath.IsAbs(home) {
+			return ""
+		}
+		dir = filepath.Join(home, ".local", "state")
+	}
+	return filepath.Join(dir, "kdive", "history")
+}
