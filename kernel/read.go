@@ -1,0 +1,49 @@
+package kernel
+
+import (
+	"bytes"
+	"encoding/binary"
+)
+
+// U64 reads 8 bytes of kernel virtual memory, little endian.
+func (k *Kernel) U64(vaddr uint64) (uint64, error) {
+	var b [8]byte
+	err := k.Read(b[:], vaddr)
+	return binary.LittleEndian.Uint64(b[:]), err
+}
+
+// U32 reads 4 bytes.
+func (k *Kernel) U32(vaddr uint64) (uint32, error) {
+	var b [4]byte
+	err := k.Read(b[:], vaddr)
+	return binary.LittleEndian.Uint32(b[:]), err
+}
+
+// Bytes reads n bytes.
+func (k *Kernel) Bytes(vaddr uint64, n int) ([]byte, error) {
+	b := make([]byte, n)
+	if err := k.Read(b, vaddr); err != nil {
+		return nil, err
+	}
+	return b, nil
+}
+
+// CString reads a string of at most limit bytes that ends at a NUL. A fault
+// behind bytes that hold no NUL is the error; the bytes are returned with it.
+func (k *Kernel) CString(vaddr uint64, limit int) (string, error) {
+	var s []byte
+	for len(s) < limit {
+		// Never across a page that the string may not reach.
+		var buf [256]byte
+		n := min(len(buf), limit-len(s), int(PageSize-vaddr&(PageSize-1)))
+		if err := k.Read(buf[:n], vaddr); err != nil {
+			return string(s), err
+		}
+		if i := bytes.IndexByte(buf[:n], 0); i >= 0 {
+			return string(append(s, buf[:i]...)), nil
+		}
+		s = append(s, buf[:n]...)
+		vaddr += uint64(n)
+	}
+	return string(s), nil
+}
