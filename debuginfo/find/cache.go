@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/kdive/kdive/debuginfo/trust"
@@ -92,13 +93,14 @@ const temporary = ".unfinished-"
 // sweep removes what killed processes left behind. A file that is a day old is
 // written by nobody any more.
 func sweep(dir string) {
-	old, err := filepath.Glob(filepath.Join(dir, temporary+"*"))
+	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return
 	}
-	for _, path := range old {
-		if st, err := os.Lstat(path); err == nil && st.Mode().IsRegular() && time.Since(st.ModTime()) > 24*time.Hour {
-			_ = os.Remove(path) // housekeeping; somebody else may be first
+	for _, e := range entries {
+		st, err := e.Info()
+		if err == nil && strings.HasPrefix(e.Name(), temporary) && st.Mode().IsRegular() && time.Since(st.ModTime()) > 24*time.Hour {
+			_ = os.Remove(filepath.Join(dir, e.Name())) // housekeeping; somebody else may be first
 		}
 	}
 }

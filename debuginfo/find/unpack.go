@@ -95,7 +95,7 @@ func unpackedName(f *os.File, st os.FileInfo) (string, error) {
 
 // plainName is the part of a file's name that helps whoever lists the cache.
 func plainName(base string) string {
-	base = strings.TrimSuffix(base, filepath.Ext(base))
+	base = unpackedBase(base)
 	if len(base) > 80 {
 		base = base[:80]
 	}
@@ -138,7 +138,7 @@ func unpackTo(ctx context.Context, target string, k kind, src *os.File, size int
 	}
 	in := &counter{r: io.NewSectionReader(src, 0, size)}
 	err = expand(k, tmp, in, size, func() error {
-		progress(src.Name(), min(in.n.Load(), size-1), size)
+		progress(src.Name(), min(in.n, size-1), size)
 		return ctx.Err()
 	})
 	if errors.Is(err, io.ErrUnexpectedEOF) {
@@ -155,4 +155,16 @@ func unpackTo(ctx context.Context, target string, k kind, src *os.File, size int
 	}
 	progress(src.Name(), size, size)
 	return nil
+}
+
+// counter counts what passes through it.
+type counter struct {
+	r io.Reader
+	n int64
+}
+
+func (c *counter) Read(p []byte) (int, error) {
+	n, err := c.r.Read(p)
+	c.n += int64(n)
+	return n, err
 }
