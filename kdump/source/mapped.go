@@ -50,17 +50,25 @@ func (m *Mapped) ReadAt(p []byte, off int64) (n int, err error) {
 	if off < 0 || off >= m.Size() {
 		return 0, io.EOF
 	}
-	if len(p) >= largeRead {
+	if len(p) >= largeRead || off+int64(len(p)) > m.lastPage() {
 		return m.f.ReadAt(p, off)
 	}
-	if err := mapped.Guard(func() error { n = copy(p, m.m.Data[off:]); return nil }); err != nil {
+	var last byte
+	if err := mapped.Guard(func() error {
+		n = copy(p, m.m.Data[off:])
+		// Where a file ends within a page, the rest of that page maps as
+		// zeros, without a fault. But its last page then faults.
+		last = m.m.Data[len(m.m.Data)-1]
+		return nil
+	}); err != nil {
 		return m.f.ReadAt(p, off)
 	}
-	if n < len(p) {
-		return n, io.EOF
-	}
+	_ = last
 	return n, nil
 }
+
+// lastPage is the offset of the file's last page.
+func (m *Mapped) lastPage() int64 { return (m.Size() - 1) &^ 4095 }
 
 // Close unmaps and closes the file. No read may be under way.
 func (m *Mapped) Close() error {
