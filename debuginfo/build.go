@@ -1,19 +1,22 @@
 package debuginfo
 
 import (
+	"errors"
+	"fmt"
+	"io/fs"
 	"sync"
 
 	"github.com/kdive/kdive/debuginfo/index"
 	"github.com/kdive/kdive/debuginfo/scan"
 )
 
-// setUpIndex prepares the two indexes: that of symbols is there within
-// milliseconds even if that of names has to be built.
+// setUpIndex prepares the two views of the index: symbols are there within
+// milliseconds even if the names have to be collected first.
 func (in *Info) setUpIndex() {
-	stored := sync.OnceValue(in.loadIndex)
+	in.stored = sync.OnceValue(in.loadIndex)
 	symbols := sync.OnceValues(in.sortSymbols)
 	in.symIndex = sync.OnceValues(func() (*index.Index, error) {
-		if x := stored(); x != nil {
+		if x := in.usable((*index.Index).CheckSymbols); x != nil {
 			return x, nil
 		}
 		s, err := symbols()
@@ -23,7 +26,7 @@ func (in *Info) setUpIndex() {
 		return index.Parse(index.Build(in.identity(), nil, s), in.identity())
 	})
 	in.index = sync.OnceValues(func() (*index.Index, error) {
-		if x := stored(); x != nil {
+		if x := in.usable((*index.Index).CheckNames); x != nil {
 			return x, nil
 		}
 		return in.buildIndex(symbols)
@@ -41,7 +44,52 @@ func (in *Info) identity() index.Identity {
 }
 
 // loadIndex is the stored index, or nil.
-func (in *Info) loadIndex() *index.Index { return nil }
+func (in *Info) loadIndex() *index.Index {
+	if in.opt.Rebuild {
+		return nil
+	}
+	x, err := index.Load(in.opt.IndexDirs, in.identity())
+	if err != nil {
+		if !errors.Is(err, fs.ErrNotExist) {
+			in.warning(fmt.Errorf("stored index not used: %w", err))
+		}
+		return nil
+	}
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.open = append(in.open, x)
+	return x
+}
+
+// usable is the stored index if a part of it passes its check, else nil.
+func (in *Info) usable(check func(*index.Index) error) *index.Index {
+	x := in.stored()
+	if x == nil {
+		return nil
+	}
+	if err := guard(func() error { return check(x) }); err != nil {
+		in.warning(fmt.Errorf("stored index not used: %w", err))
+		return nil
+	}
+	return x
+}
+
+func (in *Info) warning(err error) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.warn = append(in.warn, err)
+}
+
+func (in *Info) closeIndex() error {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	var errs []error
+	for _, x := range in.open {
+		errs = append(errs, x.Close())
+	}
+	in.open = nil
+	return errors.Join(errs...)
+}
 
 func (in *Info) sortSymbols() (s *index.Symbols, err error) {
 	err = guard(func() error {
@@ -54,8 +102,8 @@ func (in *Info) sortSymbols() (s *index.Symbols, err error) {
 	return s, err
 }
 
-// buildIndex scans everything. An object without symbols or without DWARF gets
-// an index of what it has.
+// buildIndex scans everything, and stores what it found behind the caller's
+// back. An object without symbols gets an index of its DWARF.
 func (in *Info) buildIndex(symbols func() (*index.Symbols, error)) (*index.Index, error) {
 	d, err := in.sections()
 	if err != nil {
@@ -73,9 +121,23 @@ func (in *Info) buildIndex(symbols func() (*index.Symbols, error)) (*index.Index
 	if err != nil {
 		return nil, err
 	}
-	in.mu.Lock()
-	in.warn = append(in.warn, res.Warnings...)
-	in.mu.Unlock()
+	for _, w := range res.Warnings {
+		in.warning(w)
+	}
 	data := index.Build(in.identity(), res, syms)
+	if in.opt.WriteDir != nil {
+		in.jobs.Go(func() { in.store(data) })
+	}
 	return index.Parse(data, in.identity())
+}
+
+// store writes the index. That it could not be kept is worth a warning only.
+func (in *Info) store(data []byte) {
+	dir, err := in.opt.WriteDir()
+	if err == nil {
+		err = index.Save(dir, in.identity(), data, in.opt.Shareable)
+	}
+	if err != nil {
+		in.warning(fmt.Errorf("index not stored: %w", err))
+	}
 }

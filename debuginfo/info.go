@@ -20,15 +20,17 @@ import (
 	"github.com/kdive/kdive/debuginfo/index"
 	"github.com/kdive/kdive/debuginfo/line"
 	"github.com/kdive/kdive/elffile"
+	"github.com/kdive/kdive/mapped"
 )
 
 // Options of Open. The zero value uses no index on disk.
 type Options struct {
 	DebugPath string // separate debug file, if the object itself is stripped
 
-	CacheDir  string // the user's own directory for indexes; empty for none
-	SharedDir string // read-only directory of indexes; empty for none
-	NoWrite   bool   // do not store an index that had to be built
+	IndexDirs []string               // directories to look for a stored index in
+	WriteDir  func() (string, error) // the directory to store a new index in, made if need be; nil to store none
+	Rebuild   bool                   // do not use a stored index
+	Shareable bool                   // let other users read the index that is stored
 
 	// Progress is told how much of the debug info has been scanned, in bytes.
 	// It is called from several goroutines.
@@ -47,7 +49,8 @@ type Info struct {
 	symtab   func() (*elffile.SymbolTable, error)
 	symIndex func() (*index.Index, error)
 	index    func() (*index.Index, error)
-	jobs     sync.WaitGroup // goroutines that Close waits for
+	stored   func() *index.Index // the index on disk, or nil
+	jobs     sync.WaitGroup      // goroutines that Close waits for
 
 	mu    sync.Mutex
 	types map[int]*ctype.Type // by offset in .debug_info
@@ -55,6 +58,7 @@ type Info struct {
 	units map[int]*unit // by offset of the header
 	ids   *line.FileIDs
 	warn  []error
+	open  []*index.Index // indexes to close
 }
 
 // ErrNoDebugInfo is in the error chain where an object has no DWARF.
@@ -95,7 +99,7 @@ func (in *Info) Wait() error {
 // Close waits for an index that is being built, and gives everything back.
 func (in *Info) Close() error {
 	in.jobs.Wait()
-	var errs []error
+	errs := []error{in.closeIndex()}
 	if in.dbg != in.file {
 		errs = append(errs, in.dbg.Close())
 	}
@@ -133,7 +137,7 @@ func (in *Info) Warnings() []error {
 }
 
 // guard runs fn, which reads mapped memory.
-func guard(fn func() error) error { return elffile.Guard(fn) }
+func guard(fn func() error) error { return mapped.Guard(fn) }
 
 func (in *Info) loadSections() (*die.Data, error) {
 	var failed error

@@ -5,7 +5,7 @@
 // It knows tables and files, and of DWARF only that names and entries have
 // offsets. Everything in it is an offset into sections of the object it was
 // made from, never a copy. An index from disk is not trusted: each access is
-// bounds-checked and each table's check sum is verified when it is first used.
+// bounds-checked, and check sums tell of accidents before the tables are used.
 // Start from Build and Index; see store.go for the files.
 package index
 
@@ -15,7 +15,6 @@ import (
 	"fmt"
 	"hash/crc32"
 	"math/bits"
-	"sync"
 
 	"github.com/kdive/kdive/debuginfo/die"
 	"github.com/kdive/kdive/debuginfo/scan"
@@ -75,14 +74,13 @@ type Index struct {
 type table struct {
 	data []byte
 	sum  uint32
-	once sync.Once
-	ok   bool
 }
 
 // errFormat is in the chain of errors that mean: build the index again.
 var errFormat = errors.New("index ill-formed or of another object")
 
-// Parse checks the header of an index. The tables are checked when used.
+// Parse checks the header of an index. The tables are checked by CheckNames and
+// CheckSymbols, which need not be called for an index just built.
 func Parse(data []byte, id Identity) (*Index, error) {
 	if len(data) < headerSize || [8]byte(data[:8]) != magic {
 		return nil, fmt.Errorf("%w: no header", errFormat)
@@ -128,27 +126,23 @@ func (x *Index) Close() error {
 	return x.close()
 }
 
-// Damaged reports whether a table that was used so far failed its check sum;
-// such a table counts as empty.
-func (x *Index) Damaged() bool {
-	for i := range x.tables {
-		t := &x.tables[i]
-		if x.table(i); !t.ok {
-			return true
+// CheckNames verifies the check sums of the tables of names and units, which
+// costs about a millisecond for a kernel.
+func (x *Index) CheckNames() error { return x.check(tUnits, tRecords) }
+
+// CheckSymbols verifies the check sums of the tables of symbols.
+func (x *Index) CheckSymbols() error { return x.check(tSymAddrs, tSymNames) }
+
+func (x *Index) check(first, last int) error {
+	for i := first; i <= last; i++ {
+		if t := &x.tables[i]; crc32.Checksum(t.data, castagnoli) != t.sum {
+			return fmt.Errorf("%w: check sum of table %d", errFormat, i)
 		}
 	}
-	return false
+	return nil
 }
 
-// table is the bytes of table i, after its check sum has been verified once.
-func (x *Index) table(i int) []byte {
-	t := &x.tables[i]
-	t.once.Do(func() { t.ok = crc32.Checksum(t.data, castagnoli) == t.sum })
-	if !t.ok {
-		return nil
-	}
-	return t.data
-}
+func (x *Index) table(i int) []byte { return x.tables[i].data }
 
 func u32(b []byte, i int) uint32 {
 	if i < 0 || i > len(b)/4-1 {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/kdive/kdive/debuginfo/die"
 	"github.com/kdive/kdive/elffile"
+	"github.com/kdive/kdive/mapped"
 )
 
 // realData opens the kernel that KDIVE_TEST_VMLINUX names.
@@ -40,7 +41,7 @@ func realData(tb testing.TB) *die.Data {
 func BenchmarkScan(b *testing.B) {
 	d := realData(b)
 	for b.Loop() {
-		res, err := Scan(d, elffile.Guard, nil)
+		res, err := Scan(d, mapped.Guard, nil)
 		if err != nil {
 			b.Fatal(err)
 		}
