@@ -54,7 +54,7 @@ func (b *block) addHole(lo, hi int64, err error) {
 // slice returns n bytes from off, or why one of them is missing. ok is false if
 // the range lies outside of the block.
 func (b *block) slice(off, n int64) (p []byte, err error, ok bool) {
-	if off < 0 || n < 0 || off > int64(len(b.data)) || n > int64(len(b.data))-off {
+	if !b.has(off, n) {
 		return nil, nil, false
 	}
 	for _, h := range b.holes {
@@ -79,17 +79,20 @@ func (b *block) covered(off, n int64) error {
 // them. Bytes that cannot be read fail where they are used. Objects over 1 MiB
 // are not read ahead.
 func (v Value) Load() Value {
-	if v.blk != nil || !v.lval || v.mem == nil {
-		return v
-	}
 	return v.loadN(v.typ.Size())
 }
 
 func (v Value) loadN(n int64) Value {
-	if v.blk == nil && v.lval && v.mem != nil && n > 0 && n <= maxLoad {
-		v.blk, v.off = readBlock(v.mem, v.addr, n), 0
+	if !v.lval || v.mem == nil || n <= 0 || n > maxLoad || v.blk != nil && v.blk.has(v.off, n) {
+		return v
 	}
+	v.blk, v.off = readBlock(v.mem, v.addr, n), 0
 	return v
+}
+
+// has reports whether [off, off+n) lies in the block.
+func (b *block) has(off, n int64) bool {
+	return off >= 0 && n >= 0 && off <= int64(len(b.data)) && n <= int64(len(b.data))-off
 }
 
 // raw returns n bytes from the start of the object. scratch is used if the

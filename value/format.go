@@ -57,7 +57,7 @@ func plainCharPointer(t *ctype.Type) bool {
 
 // maxText bounds the text of one value: nested arrays of a damaged type can ask
 // for any amount.
-const maxText = 64 << 20
+const maxText = 16 << 20
 
 type printer struct {
 	out []byte

@@ -220,7 +220,13 @@ func readString(mem Memory, addr uint64, limit int) (s []byte, ended bool, err e
 		n := min(limit-len(s), 64, int(pageSize-addr%pageSize))
 		chunk := make([]byte, n)
 		if err := mem.Read(chunk, addr); err != nil {
-			return s, false, err
+			if n == 1 {
+				return s, false, err
+			}
+			n, chunk = 1, chunk[:1]
+			if err := mem.Read(chunk, addr); err != nil {
+				return s, false, err
+			}
 		}
 		if i := bytes.IndexByte(chunk, 0); i >= 0 {
 			return append(s, chunk[:i]...), true, nil

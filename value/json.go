@@ -1,0 +1,338 @@
+package value
+
+import (
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"math"
+	"math/bits"
+	"strconv"
+	"unicode/utf8"
+
+	"github.com/kdive/kdive/ctype"
+	"github.com/kdive/kdive/fault"
+)
+
+// JSON is a value as a tree of typed nodes, for encoding/json.
+//
+//	struct, union      object, members in declaration order; the members of
+//	                   anonymous ones stand in the enclosing object
+//	array              array; after Style.Max elements {"omitted": N}
+//	integer            number, as a decimal string beyond ±2^53
+//	bool               true, false; a number if it is neither
+//	enum               {"value": 2, "name": "B"}; flags as {"value": 3, "flags": ["A", "B"]}
+//	char array         string up to the first zero byte; if more follows it or it
+//	                   is no UTF-8: {"text": "...", "hex": "..."}
+//	unsigned char [n]  {"hex": "..."}
+//	pointer            {"address": "0xffff888003ad2a00"}, with "symbol": "name+8" and
+//	                   for char pointers "text" where there are such
+//	flexible array     as a pointer
+//	float              number; "nan", "inf", "-inf" as strings
+//	unreadable memory  {"fault": {"reason": "excluded", "space": "kernel virtual",
+//	                   "address": "0x...", "detail": "..."}}
+type JSON struct {
+	Value Value
+	Style Style // Max, Deep and Names count
+}
+
+// MarshalJSON implements json.Marshaler.
+func (j JSON) MarshalJSON() ([]byte, error) { return AppendJSON(nil, j.Value, j.Style), nil }
+
+// AppendJSON appends the JSON text of v (see JSON) to dst.
+func AppendJSON(dst []byte, v Value, s Style) []byte {
+	p := jsonPrinter{newPrinter(dst, s)}
+	p.value(v, 0)
+	return p.out
+}
+
+type jsonPrinter struct{ *printer }
+
+func (p jsonPrinter) key(name string, first bool) {
+	if !first {
+		p.text(",")
+	}
+	p.quote(name)
+	p.text(":")
+}
+
+func (p jsonPrinter) quote(s string) {
+	// encoding/json replaces what is not UTF-8 and cannot fail on a string.
+	b, _ := json.Marshal(s)
+	p.out = append(p.out, b...)
+}
+
+func (p jsonPrinter) value(v Value, level int) {
+	u := v.typ.Underlying()
+	kind := u.Kind()
+	if (kind == ctype.Struct || kind == ctype.Union || kind == ctype.Array) && level >= p.Deep {
+		p.text("{}")
+		return
+	}
+	switch kind {
+	case ctype.Struct, ctype.Union:
+		v = v.Load()
+		if err := v.absent(u.Size()); err != nil {
+			p.fault(err)
+			return
+		}
+		p.text("{")
+		p.members(v, u, level, true)
+		p.text("}")
+	case ctype.Array:
+		p.array(v, u, level)
+	case ctype.Int:
+		p.integer(v)
+	case ctype.Bool:
+		n, err := v.Uint()
+		switch {
+		case err != nil:
+			p.fault(err)
+		case n <= 1:
+			p.out = strconv.AppendBool(p.out, n == 1)
+		default:
+			p.out = strconv.AppendUint(p.out, n, 10)
+		}
+	case ctype.Enum:
+		p.enum(v, u)
+	case ctype.Pointer:
+		addr, err := v.Uint()
+		if err != nil {
+			p.fault(err)
+			return
+		}
+		p.address(v.mem, addr, u.Elem())
+	case ctype.Float:
+		p.float(v)
+	case ctype.Func:
+		p.address(v.mem, v.addr, nil)
+	default:
+		p.text("null")
+	}
+}
+
+// absent is why no byte of the object can be read, nil if one can.
+func (v Value) absent(size int64) error {
+	if v.blk == nil || size <= 0 {
+		return nil
+	}
+	return v.blk.covered(v.off, size)
+}
+
+func (p jsonPrinter) members(v Value, u *ctype.Type, level int, first bool) bool {
+	if v.immediate() {
+		return first
+	}
+	for _, m := range u.Members() {
+		if p.full() {
+			break
+		}
+		if m.Name == "" {
+			mu := m.Type.Underlying()
+			if k := mu.Kind(); m.BitSize == 0 && (k == ctype.Struct || k == ctype.Union) && level < p.Deep {
+				first = p.members(v.Field(m), mu, level+1, first)
+			}
+			continue
+		}
+		p.key(m.Name, first)
+		first = false
+		p.value(v.Field(m), level+1)
+	}
+	return first
+}
+
+func (p jsonPrinter) array(v Value, u *ctype.Type, level int) {
+	elem := u.Elem()
+	eu := elem.Underlying()
+	size := elem.Size()
+	if u.Size() <= 0 || size <= 0 || v.immediate() {
+		p.address(v.mem, v.addr, elem)
+		return
+	}
+	if isChar(eu) {
+		p.chars(v, u.Size(), eu)
+		return
+	}
+	n := u.Size() / size
+	show := min(n, int64(p.Max))
+	v = v.loadN(show * size)
+	if err := v.absent(show * size); err != nil {
+		p.fault(err)
+		return
+	}
+	p.text("[")
+	for i := range show {
+		if i > 0 {
+			p.text(",")
+		}
+		if p.full() {
+			show = i
+			break
+		}
+		p.value(v.elem(elem, i), level+1)
+	}
+	if show < n {
+		if show > 0 {
+			p.text(",")
+		}
+		p.text(`{"omitted":`)
+		p.out = strconv.AppendInt(p.out, n-show, 10)
+		p.text("}")
+	}
+	p.text("]")
+}
+
+// maxHex bounds how many bytes of a character array are given.
+const maxHex = 64 << 10
+
+func (p jsonPrinter) chars(v Value, n int64, u *ctype.Type) {
+	b, err := v.loadN(min(n, maxHex)).raw(min(n, maxHex), nil)
+	if err != nil {
+		p.fault(err)
+		return
+	}
+	text := b
+	for i, c := range b {
+		if c == 0 {
+			text = b[:i]
+			break
+		}
+	}
+	rest := b[len(text):]
+	clean := utf8.Valid(text) && n <= maxHex
+	for _, c := range rest {
+		clean = clean && c == 0
+	}
+	plain := u.Name() == "char"
+	if plain && clean {
+		p.quote(string(text))
+		return
+	}
+	p.text("{")
+	if plain {
+		p.key("text", true)
+		p.quote(string(text))
+	}
+	p.key("hex", !plain)
+	p.text(`"`)
+	p.out = hex.AppendEncode(p.out, b)
+	p.text(`"`)
+	if n > maxHex {
+		p.key("omitted", false)
+		p.out = strconv.AppendInt(p.out, n-maxHex, 10)
+	}
+	p.text("}")
+}
+
+// maxExact is the largest integer up to which every JSON reader is exact.
+const maxExact = 1 << 53
+
+func (p jsonPrinter) integer(v Value) {
+	w, err := v.Wide()
+	if err != nil {
+		p.fault(err)
+		return
+	}
+	exact := w.IsInt64() && w.Int64() <= maxExact && w.Int64() >= -maxExact
+	if !exact {
+		p.text(`"`)
+	}
+	p.out = w.Append(p.out, 10)
+	if !exact {
+		p.text(`"`)
+	}
+}
+
+func (p jsonPrinter) enum(v Value, u *ctype.Type) {
+	n, err := v.Uint()
+	if err != nil {
+		p.fault(err)
+		return
+	}
+	p.text("{")
+	p.key("value", true)
+	p.integer(v)
+	if name, ok := u.EnumName(int64(n)); ok {
+		p.key("name", false)
+		p.quote(name)
+	} else if u.FlagEnum() {
+		p.key("flags", false)
+		p.text("[")
+		first := true
+		for _, e := range u.Enumerators() {
+			if bits.OnesCount64(uint64(e.Value)) == 1 && n&uint64(e.Value) != 0 {
+				n &^= uint64(e.Value)
+				if !first {
+					p.text(",")
+				}
+				first = false
+				p.quote(e.Name)
+			}
+		}
+		p.text("]")
+	}
+	p.text("}")
+}
+
+// address is a pointer to an object of type elem; nil for none.
+func (p jsonPrinter) address(mem Memory, addr uint64, elem *ctype.Type) {
+	p.text(`{"address":"`)
+	p.hexadecimal(addr)
+	p.text(`"`)
+	if p.Names != nil {
+		if name, off, ok := p.Names.SymbolAt(addr); ok {
+			if off != 0 {
+				name += "+" + strconv.FormatUint(off, 10)
+			}
+			p.key("symbol", false)
+			p.quote(name)
+		}
+	}
+	if addr != 0 && elem != nil && isChar(elem.Underlying()) {
+		if s, _, err := readString(mem, addr, p.Max); err == nil || len(s) > 0 {
+			p.key("text", false)
+			p.quote(string(s))
+		}
+	}
+	p.text("}")
+}
+
+func (p jsonPrinter) float(v Value) {
+	f, err := v.Float()
+	switch {
+	case err != nil:
+		p.fault(err)
+	case math.IsNaN(f):
+		p.text(`"nan"`)
+	case math.IsInf(f, 1):
+		p.text(`"inf"`)
+	case math.IsInf(f, -1):
+		p.text(`"-inf"`)
+	default:
+		b, _ := json.Marshal(f)
+		p.out = append(p.out, b...)
+	}
+}
+
+func (p jsonPrinter) fault(err error) {
+	p.text(`{"fault":{`)
+	var e *fault.Error
+	if !errors.As(err, &e) {
+		p.key("reason", true)
+		p.quote(err.Error())
+		p.text("}}")
+		return
+	}
+	p.key("reason", true)
+	p.quote(e.Reason.String())
+	p.key("space", false)
+	p.quote(e.Space.String())
+	p.key("address", false)
+	p.text(`"`)
+	p.hexadecimal(e.Addr)
+	p.text(`"`)
+	if e.Detail != "" {
+		p.key("detail", false)
+		p.quote(e.Detail)
+	}
+	p.text("}}")
+}
