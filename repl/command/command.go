@@ -8,18 +8,6 @@ package command
 
 import "github.com/kdive/kdive/repl"
 
-// Target is the opened dump that the commands work on. Fields are nil for what
-// the session does not have (no debug info, no dump at all).
-type Target struct {
-	Symbols Symbols
-}
-
-// Symbols finds kernel symbols at their run-time addresses.
-type Symbols interface {
-	// Symbol returns the address of the named symbol.
-	Symbol(name string) (addr uint64, ok bool)
-}
-
 // All makes every command for a target. To add a command, write its file and
 // add its constructor here.
 func All(t *Target) []*repl.Command {

@@ -1,0 +1,98 @@
+package command
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/kdive/kdive"
+	"github.com/kdive/kdive/debuginfo"
+	"github.com/kdive/kdive/kernel"
+	"github.com/kdive/kdive/repl"
+	"github.com/kdive/kdive/value"
+	"github.com/kdive/kdive/vmcore"
+)
+
+// Target is what the commands of one session work on.
+type Target struct {
+	Symbols Symbols
+	Opened  *kdive.Target // nil in a session without a dump
+}
+
+// Symbols finds kernel symbols at their run-time addresses.
+type Symbols interface {
+	// Symbol returns the address of the named symbol.
+	Symbol(name string) (addr uint64, ok bool)
+}
+
+// NewTarget makes the target of a session on an opened dump.
+func NewTarget(o *kdive.Target) *Target {
+	return &Target{Symbols: o.Kernel, Opened: o}
+}
+
+var errNoDump = errors.New("no dump is open")
+
+// dump is the opened dump.
+func (t *Target) dump() (*vmcore.Dump, error) {
+	if t.Opened == nil {
+		return nil, errNoDump
+	}
+	return t.Opened.Dump, nil
+}
+
+// kernel is the opened kernel; it may be without debug info.
+func (t *Target) kernel() (*kernel.Kernel, error) {
+	if t.Opened == nil {
+		return nil, errNoDump
+	}
+	return t.Opened.Kernel, nil
+}
+
+// info is the debug info of the opened kernel.
+func (t *Target) info() (*kernel.Kernel, *debuginfo.Info, error) {
+	k, err := t.kernel()
+	if err != nil {
+		return nil, nil, err
+	}
+	if k.Info == nil {
+		return nil, nil, kernel.ErrNoDebugInfo
+	}
+	return k, k.Info, nil
+}
+
+// style is how values print in this call.
+func (t *Target) style(c *repl.Call) value.Style {
+	s := value.Style{Radix: c.Radix(), Max: c.Shell.Settings.PrintMax}
+	if k, err := t.kernel(); err == nil {
+		s.Names = k
+	}
+	return s
+}
+
+// address reads an operand that is an address: a hexadecimal number, a symbol,
+// or either plus or minus a number.
+func (t *Target) address(text string) (uint64, error) {
+	if a, err := repl.ParseAddress(text); err == nil {
+		return a, nil
+	}
+	if i := strings.LastIndexAny(text, "+-"); i > 0 {
+		base, err := t.address(strings.TrimSpace(text[:i]))
+		if err != nil {
+			return 0, err
+		}
+		off, err := repl.ParseNumber(strings.TrimSpace(text[i+1:]))
+		if err != nil {
+			return 0, err
+		}
+		if text[i] == '-' {
+			off = -off
+		}
+		return base + off, nil
+	}
+	if t.Symbols != nil {
+		if a, ok := t.Symbols.Symbol(text); ok {
+			return a, nil
+		}
+	}
+	return 0, fmt.Errorf("%s is neither an address nor a symbol", text)
+}
