@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 
 	"github.com/kdive/kdive/debuginfo"
 	"github.com/kdive/kdive/debuginfo/find"
@@ -37,10 +38,13 @@ type Target struct {
 	Vmlinux find.Result // zero without debug info
 	Files   []string    // of the dump, as given
 
-	opt    Options
-	cache  find.Cache
+	opt     Options
+	cache   find.Cache
+	modules func() *find.Modules
+	notes   []string
+
+	mu     sync.Mutex // modules are opened by whoever first needs them
 	opened []*debuginfo.Info
-	notes  []string
 }
 
 // Open opens a dump. Without a vmlinux among the files it looks for one, by
@@ -48,6 +52,7 @@ type Target struct {
 // Warnings says where it was looked for.
 func Open(ctx context.Context, opt Options) (*Target, error) {
 	t := &Target{opt: opt, cache: find.NewCache(opt.Cache)}
+	t.modules = sync.OnceValue(func() *find.Modules { return find.NewModules(t.request()) })
 	named, err := t.classify()
 	if err != nil {
 		return nil, err
@@ -66,7 +71,7 @@ func Open(ctx context.Context, opt Options) (*Target, error) {
 	if info == nil && !opt.NoDebugInfo {
 		info = t.findVmlinux(ctx)
 	}
-	t.Kernel, err = kernel.Open(t.Dump, info, kernel.Options{Force: opt.Force})
+	t.Kernel, err = kernel.Open(t.Dump, info, kernel.Options{Force: opt.Force, Module: t.openModule})
 	if err != nil {
 		_ = t.Close()
 		return nil, err
@@ -158,6 +163,27 @@ func (t *Target) openInfo(res find.Result) (*debuginfo.Info, error) {
 	t.Vmlinux = res
 	t.opened = append(t.opened, info)
 	info.Start()
+	return info, nil
+}
+
+// openModule finds and opens the debug file of a loaded module. It must be of
+// the very build that the dump names.
+func (t *Target) openModule(m *kernel.Module) (*debuginfo.Info, error) {
+	id, err := m.BuildID()
+	if err != nil {
+		return nil, fmt.Errorf("module %s: build ID: %w", m.Name, err)
+	}
+	res, err := t.modules().Find(context.Background(), m.Name, id)
+	if err != nil {
+		return nil, err
+	}
+	info, err := debuginfo.Open(res.Path, t.infoOptions(res))
+	if err != nil {
+		return nil, err
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.opened = append(t.opened, info)
 	return info, nil
 }
 

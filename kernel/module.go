@@ -26,6 +26,7 @@ type Module struct {
 	infoOnce sync.Once
 	info     *debuginfo.Info
 	infoErr  error
+	placed   []placedSection
 }
 
 // Region is a piece of module memory.
@@ -69,7 +70,11 @@ func (m *Module) Info() (*debuginfo.Info, error) {
 			m.infoErr = fmt.Errorf("module %s: no way to find debug info was given", m.Name)
 			return
 		}
-		m.info, m.infoErr = m.k.modules.open(m)
+		info, err := m.k.modules.open(m)
+		if err == nil {
+			err = m.place(info)
+		}
+		m.info, m.infoErr = info, err
 	})
 	return m.info, m.infoErr
 }
@@ -251,12 +256,16 @@ func (k *Kernel) UseModuleTypes(m *Module) error {
 	return nil
 }
 
+// modulesInUse are the modules added by UseModuleTypes.
+func (k *Kernel) modulesInUse() []*Module {
+	k.modules.mu.Lock()
+	defer k.modules.mu.Unlock()
+	return k.modules.loaded
+}
+
 // moduleType looks a type up in the debug info of the modules in use.
 func (k *Kernel) moduleType(spec string) (*ctype.Type, bool) {
-	k.modules.mu.Lock()
-	loaded := k.modules.loaded
-	k.modules.mu.Unlock()
-	for _, m := range loaded {
+	for _, m := range k.modulesInUse() {
 		if t, err := m.info.Type(spec); err == nil {
 			return t, true
 		}

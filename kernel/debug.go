@@ -1,0 +1,117 @@
+package kernel
+
+import (
+	"fmt"
+	"sort"
+
+	"github.com/kdive/kdive/debuginfo"
+)
+
+// placedSection is a section of a module's file with where the kernel put it.
+type placedSection struct {
+	link, run, size uint64
+}
+
+// place pairs the sections of the module's debug file, which have made-up
+// addresses, with those in the dump. It runs once, after Info.
+func (m *Module) place(info *debuginfo.Info) error {
+	loaded, err := m.Sections()
+	if err != nil {
+		return err
+	}
+	for _, s := range info.File().Sections {
+		if run, ok := loaded[s.Name]; ok && s.Addr != 0 && s.Size != 0 {
+			m.placed = append(m.placed, placedSection{link: s.Addr, run: run, size: s.Size})
+		}
+	}
+	sort.Slice(m.placed, func(i, j int) bool { return m.placed[i].link < m.placed[j].link })
+	return nil
+}
+
+// link is the address in the module's file of a run-time address. It needs the
+// module's debug info.
+func (m *Module) link(addr uint64) (uint64, bool) {
+	for _, s := range m.placed {
+		if addr-s.run < s.size {
+			return addr - s.run + s.link, true
+		}
+	}
+	return 0, false
+}
+
+// runtime is the run-time address of an address in the module's file.
+func (m *Module) runtime(link uint64) (uint64, bool) {
+	for _, s := range m.placed {
+		if link-s.link < s.size {
+			return link - s.link + s.run, true
+		}
+	}
+	return 0, false
+}
+
+// InfoAt is the debug info that describes the code or data at a run-time
+// address, with the address it has there.
+func (k *Kernel) InfoAt(addr uint64) (info *debuginfo.Info, link uint64, err error) {
+	if m := k.ModuleAt(addr); m != nil {
+		info, err := m.Info()
+		if err != nil {
+			return nil, 0, err
+		}
+		link, ok := m.link(addr)
+		if !ok {
+			return nil, 0, fmt.Errorf("address %#x lies in no section of module %s", addr, m.Name)
+		}
+		return info, link, nil
+	}
+	if k.Info == nil {
+		return nil, 0, ErrNoDebugInfo
+	}
+	return k.Info, k.link(addr), nil
+}
+
+// Line is the source line of a run-time text address, in the kernel image or in
+// a module whose debug info is found. For the line of a call ask with the
+// return address minus one.
+func (k *Kernel) Line(addr uint64) (file string, line int, ok bool) {
+	info, link, err := k.InfoAt(addr)
+	if err != nil {
+		return "", 0, false
+	}
+	return info.Line(link)
+}
+
+// Variable is a variable of the kernel image or of a module.
+type Variable struct {
+	debuginfo.Variable         // Addr is the run-time address
+	Module             *Module // nil for the kernel image
+}
+
+// Variables are the variables of file scope with that name, those of the
+// kernel image first, then those of the modules in use (see UseModuleTypes).
+func (k *Kernel) Variables(name string) ([]Variable, error) {
+	if k.Info == nil {
+		return nil, ErrNoDebugInfo
+	}
+	vars, err := k.Info.Variables(name)
+	if err != nil {
+		return nil, err
+	}
+	var out []Variable
+	for _, v := range vars {
+		v.Addr = k.runtime(v.Addr)
+		out = append(out, Variable{Variable: v})
+	}
+	for _, m := range k.modulesInUse() {
+		vars, err := m.info.Variables(name)
+		if err != nil {
+			return out, err
+		}
+		for _, v := range vars {
+			if v.HasAddr {
+				v.Addr, v.HasAddr = m.runtime(v.Addr)
+			}
+			out = append(out, Variable{Variable: v, Module: m})
+		}
+	}
+	return out, nil
+}
