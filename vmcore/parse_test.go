@@ -65,7 +65,7 @@ func TestParseNotes(t *testing.T) {
 	if got, err := parseNotes(b[:len(b)-3]); err != nil || len(got) != 3 { // padding of the last
 		t.Errorf("without padding: %d, %v", len(got), err)
 	}
-	for _, n := range []int{3, 15, 19, len(b) - 5} {
+	for _, n := range []int{3, 15, 18, len(b) - 5} {
 		if _, err := parseNotes(b[:n]); err == nil {
 			t.Errorf("cut at %d: no error", n)
 		}
