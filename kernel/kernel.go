@@ -71,7 +71,11 @@ func Open(dump *vmcore.Dump, info *debuginfo.Info, opt Options) (*Kernel, error)
 		if info != nil {
 			return nil, err
 		}
-		k.note("no kernel addresses: %v; physical memory only", err)
+		if k.place.tables = k.anyTables(); k.place.tables != nil {
+			k.note("%v; virtual addresses are read through the page tables of a CPU", err)
+		} else {
+			k.note("%v; only physical memory can be read", err)
+		}
 		return k, nil
 	}
 	k.locateDirectMap()

@@ -36,7 +36,7 @@ func (k *Kernel) locate(force bool) error {
 			k.setPlacement(p)
 			if err = k.checkBanner(); err == nil {
 				if len(errs) > 0 {
-					k.note("kernel placement deduced from %s: KASLR offset %#x, phys_base %#x (%v)", p.source, p.kaslr, p.physBase, errors.Join(errs...))
+					k.note("kernel placement deduced from %s: KASLR offset %#x, phys_base %#x (%v)", p.source, p.kaslr, p.physBase, joined(errs))
 				}
 				return nil
 			}
@@ -50,12 +50,25 @@ func (k *Kernel) locate(force bool) error {
 	}
 	if force && doubted != nil {
 		k.setPlacement(*doubted)
-		k.note("kernel placement from %s not confirmed: %v", doubted.source, errors.Join(errs...))
+		k.note("kernel placement from %s not confirmed: %v", doubted.source, joined(errs))
 		return nil
 	}
 	k.place = placement{}
 	k.image = span{}
-	return fmt.Errorf("cannot locate the kernel in the dump: %w", errors.Join(errs...))
+	return fmt.Errorf("cannot locate the kernel in the dump: %w", joined(errs))
+}
+
+// joined is one error that says all of errs on one line.
+func joined(errs []error) error {
+	var all error
+	for _, err := range errs {
+		if all == nil {
+			all = err
+		} else {
+			all = fmt.Errorf("%w; %w", all, err)
+		}
+	}
+	return all
 }
 
 func (k *Kernel) setPlacement(p placement) {
@@ -144,7 +157,7 @@ func (k *Kernel) physBaseFromFile() (int64, error) {
 func (k *Kernel) placeFromCPUs() (placement, error) {
 	p := placement{source: "the CPU registers in the dump"}
 	if k.Info == nil {
-		return p, errors.New("CPU registers need a vmlinux to compare with")
+		return p, errors.New("the CPU registers tell nothing without a vmlinux")
 	}
 	handler, err := k.linkSymbol("asm_exc_divide_error", "divide_error")
 	if err != nil {
@@ -159,13 +172,8 @@ func (k *Kernel) placeFromCPUs() (placement, error) {
 		if !c.HasQEMU || c.CR3 == 0 {
 			continue
 		}
-		if p.levels = 4; c.CR4&(1<<12) != 0 { // CR4.LA57
-			p.levels = 5
-		}
-		// The low bits are the PCID; bit 12 tells the user half of a pair of
-		// tables under page-table isolation from the kernel half.
-		for _, root := range [...]uint64{c.CR3 & physBits &^ (1 << 12), c.CR3 & physBits} {
-			pt := NewPageTables(k.Dump, root, p.levels, 0)
+		for _, pt := range tablesOf(k.Dump, &c) {
+			p.levels, p.root = pt.levels, pt.root
 			var gate [16]byte
 			if err = pt.Read(gate[:], c.IDTBase); err != nil {
 				continue
@@ -177,11 +185,42 @@ func (k *Kernel) placeFromCPUs() (placement, error) {
 				continue
 			}
 			p.physBase = paddr - (stext + p.kaslr - StartKernelMap)
-			p.root = root
 			return p, nil
 		}
 	}
 	return p, err
+}
+
+// tablesOf are the page tables that a CPU used: those that its CR3 may mean.
+// The low bits are the PCID; bit 12 tells the user half of a pair of tables
+// under page-table isolation from the kernel half.
+func tablesOf(d *vmcore.Dump, c *vmcore.CPUState) []*PageTables {
+	levels := 4
+	if c.CR4&(1<<12) != 0 { // CR4.LA57
+		levels = 5
+	}
+	root := c.CR3 & physBits
+	tables := []*PageTables{NewPageTables(d, root&^(1<<12), levels, 0)}
+	if root&(1<<12) != 0 {
+		tables = append(tables, NewPageTables(d, root, levels, 0))
+	}
+	return tables
+}
+
+// anyTables are page tables of some CPU that map its interrupt table: enough to
+// read kernel memory when nothing says where the kernel is.
+func (k *Kernel) anyTables() *PageTables {
+	for _, c := range k.Dump.CPUs() {
+		if !c.HasQEMU || c.CR3 == 0 {
+			continue
+		}
+		for _, pt := range tablesOf(k.Dump, &c) {
+			if _, _, err := pt.Translate(c.IDTBase); err == nil {
+				return pt
+			}
+		}
+	}
+	return nil
 }
 
 // gateOffset is the handler address in a 64-bit interrupt gate (Intel SDM
