@@ -57,8 +57,11 @@ func nextStatement(line string, dict dictionary) (st statement, rest string, err
 	}
 	st.text = strings.TrimSpace(line[:i])
 	i, err = st.operators(line, i)
-	if err != nil {
+	switch {
+	case err != nil:
 		return st, "", err
+	case st.empty():
+		return st, "", fmt.Errorf("no command in front of %s", line)
 	}
 	return st, line[i:], nil
 }

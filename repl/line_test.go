@@ -104,6 +104,8 @@ func TestStatementErrors(t *testing.T) {
 		{"ps > a b", "text behind the output file"},
 		{"ps > a | wc", "text behind the output file"},
 		{"ps |", "nothing behind |"},
+		{"| wc; ps", "no command in front of | wc; ps"},
+		{"> f", "no command in front of > f"},
 		{"ps 'x", "no closing '"},
 		{`ps "x`, `no closing "`},
 		{"ps > 'x", "no closing '"},
