@@ -52,13 +52,14 @@ type Info struct {
 	stored   func() *index.Index // the index on disk, or nil
 	jobs     sync.WaitGroup      // goroutines that Close waits for
 
-	mu    sync.Mutex
-	types map[int]*ctype.Type // by offset in .debug_info
-	defs  map[defName]*defSet
-	units map[int]*unit // by offset of the header
-	ids   *line.FileIDs
-	warn  []error
-	open  []*index.Index // indexes to close
+	mu     sync.Mutex
+	types  map[int]*ctype.Type // by offset in .debug_info
+	defs   map[defName]*defSet
+	units  map[int]*unit // by offset of the header
+	ids    *line.FileIDs
+	tables map[int]*line.Table // by offset of the unit
+	warn   []error
+	open   []*index.Index // indexes to close
 }
 
 // ErrNoDebugInfo is in the error chain where an object has no DWARF.
@@ -71,7 +72,7 @@ func Open(path string, opt Options) (*Info, error) {
 	if err != nil {
 		return nil, err
 	}
-	in := &Info{path: path, opt: opt, file: f, dbg: f, types: make(map[int]*ctype.Type), defs: make(map[defName]*defSet), units: make(map[int]*unit)}
+	in := &Info{path: path, opt: opt, file: f, dbg: f, types: make(map[int]*ctype.Type), defs: make(map[defName]*defSet), units: make(map[int]*unit), tables: make(map[int]*line.Table)}
 	if opt.DebugPath != "" {
 		if in.dbg, err = elffile.Open(opt.DebugPath); err != nil {
 			f.Close()

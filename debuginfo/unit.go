@@ -4,7 +4,7 @@ import (
 	"debug/dwarf"
 	"fmt"
 	"path"
-	"strings"
+	"sync"
 
 	"github.com/kdive/kdive/debuginfo/die"
 	"github.com/kdive/kdive/debuginfo/line"
@@ -18,6 +18,7 @@ type unit struct {
 	head  line.Header // its file table; empty if it has none or it is damaged
 	ids   []uint64    // identity of each file, see scan.Key
 	paths []string    // filled when needed
+	code  func() ([]code, error)
 }
 
 // unitOf is the unit that holds the entry at off.
@@ -49,7 +50,8 @@ func (in *Info) unitAt(off int) (*unit, error) {
 	if err != nil {
 		return nil, err
 	}
-	u = &unit{Unit: du, name: du.Name(), dir: du.CompDir()}
+	u = &unit{Unit: du, name: du.Name(), dir: path.Clean(du.CompDir())}
+	u.code = sync.OnceValues(u.readCode)
 	if du.StmtList >= 0 && u.head.Read(&d.Sections, du.StmtList) != nil {
 		u.head = line.Header{}
 	}
@@ -88,25 +90,10 @@ func (in *Info) ref(u *unit, e *die.Entry, a dwarf.Attr) (int, bool, error) {
 	return off, true, err
 }
 
-// filePath is the path of file i of the unit's table, relative to the directory
-// that the unit was compiled in where it lies below it: "kernel/fork.c".
-func (in *Info) filePath(u *unit, i uint64) string {
-	if i >= uint64(len(u.head.Files)) {
-		return ""
-	}
-	in.mu.Lock()
-	defer in.mu.Unlock()
-	if u.paths[i] == "" {
-		p := path.Clean(u.head.Path(&u.Data().Sections, i))
-		u.paths[i] = strings.TrimPrefix(p, path.Clean(u.dir)+"/")
-	}
-	return u.paths[i]
-}
-
 // declared is where an entry says it is declared.
 func (in *Info) declared(u *unit, e *die.Entry) (file string, line int) {
 	if i, ok := e.Uint(dwarf.AttrDeclFile); ok && i != 0 {
-		file = in.filePath(u, i)
+		file = in.sourcePath(u, i)
 	}
 	n, _ := e.Uint(dwarf.AttrDeclLine)
 	return file, int(n & (1<<31 - 1))

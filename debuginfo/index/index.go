@@ -271,6 +271,30 @@ func (x *Index) UnitOf(off int) (Unit, bool) {
 // its that does.
 func (x *Index) UnitAt(pc uint64) (Unit, die.Range, bool) {
 	t := x.table(tRanges)
+	n := x.rangesUpTo(pc)
+	// Ranges hardly ever overlap; look a few back in case they do.
+	for i := n - 1; i >= 0 && i >= n-4; i-- {
+		b := t[i*rangeSize:]
+		if r := (die.Range{Low: le.Uint64(b), High: le.Uint64(b[8:])}); r.Contains(pc) {
+			u, ok := x.Unit(int(le.Uint32(b[16:])))
+			return u, r, ok
+		}
+	}
+	return Unit{}, die.Range{}, false
+}
+
+// NextRange is the lowest address above pc at which code of a unit starts.
+func (x *Index) NextRange(pc uint64) (uint64, bool) {
+	i := x.rangesUpTo(pc) * rangeSize
+	if t := x.table(tRanges); i < len(t)/rangeSize*rangeSize {
+		return le.Uint64(t[i:]), true
+	}
+	return 0, false
+}
+
+// rangesUpTo is the number of ranges that start at or below pc.
+func (x *Index) rangesUpTo(pc uint64) int {
+	t := x.table(tRanges)
 	lo, hi := 0, len(t)/rangeSize
 	for lo < hi {
 		mid := int(uint(lo+hi) >> 1)
@@ -280,13 +304,5 @@ func (x *Index) UnitAt(pc uint64) (Unit, die.Range, bool) {
 			hi = mid
 		}
 	}
-	// Ranges hardly ever overlap; look a few back in case they do.
-	for i := lo - 1; i >= 0 && i >= lo-4; i-- {
-		b := t[i*rangeSize:]
-		if r := (die.Range{Low: le.Uint64(b), High: le.Uint64(b[8:])}); r.Contains(pc) {
-			u, ok := x.Unit(int(le.Uint32(b[16:])))
-			return u, r, ok
-		}
-	}
-	return Unit{}, die.Range{}, false
+	return lo
 }

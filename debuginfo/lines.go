@@ -1,0 +1,176 @@
+package debuginfo
+
+import (
+	"fmt"
+	"iter"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/kdive/kdive/debuginfo/line"
+)
+
+// Line is the source line of an instruction. The file is an absolute path as
+// far as the debug info tells: relative names are joined with the directory
+// that the unit was compiled in. For the line of a call ask with the return
+// address minus one.
+func (in *Info) Line(pc uint64) (file string, lineno int, ok bool) {
+	_ = guard(func() error {
+		u, t, err := in.tableAt(pc)
+		if err != nil {
+			return err
+		}
+		r, found := t.Find(pc)
+		if found && r.Line != 0 {
+			file, lineno, ok = in.filePath(u, uint64(r.File)), int(r.Line), true
+		}
+		return nil
+	})
+	return file, lineno, ok
+}
+
+// LineRow says which line the instructions from Addr to the next row are of.
+type LineRow struct {
+	Addr uint64
+	File string // as Line gives it
+	Line int    // 0: of no line
+}
+
+// Lines is the rows that cover the addresses from low on and below high, by
+// address; the first may start before low. A range that reaches over several
+// units is put together.
+func (in *Info) Lines(low, high uint64) iter.Seq[LineRow] {
+	return func(yield func(LineRow) bool) {
+		for pc := low; pc < high; {
+			var rows []LineRow
+			end := pc
+			err := guard(func() error {
+				x, err := in.index()
+				if err != nil {
+					return err
+				}
+				_, r, ok := x.UnitAt(pc)
+				if !ok {
+					if end, ok = x.NextRange(pc); !ok {
+						end = high
+					}
+					return nil
+				}
+				end = r.High
+				u, t, err := in.tableAt(pc)
+				if err != nil {
+					return nil // a unit without lines
+				}
+				for i := range t.Sequences {
+					for _, row := range t.Sequences[i].Between(pc, min(high, r.High)) {
+						rows = append(rows, LineRow{row.Addr, in.filePath(u, uint64(row.File)), int(row.Line)})
+					}
+				}
+				return nil
+			})
+			if err != nil || end <= pc {
+				return
+			}
+			slices.SortStableFunc(rows, func(a, b LineRow) int {
+				if a.Addr < b.Addr {
+					return -1
+				}
+				return 1
+			})
+			for _, r := range rows {
+				if !yield(r) {
+					return
+				}
+			}
+			pc = end
+		}
+	}
+}
+
+// maxTables bounds the line tables that are kept; a table takes some 30 KB.
+const maxTables = 256
+
+// tableAt is the line table of the unit that an address belongs to.
+func (in *Info) tableAt(pc uint64) (*unit, *line.Table, error) {
+	x, err := in.index()
+	if err != nil {
+		return nil, nil, err
+	}
+	xu, _, ok := x.UnitAt(pc)
+	if !ok {
+		return nil, nil, fmt.Errorf("address %#x: in no unit", pc)
+	}
+	u, err := in.unitAt(xu.Off)
+	if err != nil {
+		return nil, nil, err
+	}
+	t, err := in.table(u)
+	return u, t, err
+}
+
+func (in *Info) table(u *unit) (*line.Table, error) {
+	in.mu.Lock()
+	t := in.tables[u.Off]
+	in.mu.Unlock()
+	if t != nil {
+		return t, nil
+	}
+	if u.StmtList < 0 {
+		return nil, fmt.Errorf("unit %s: no line table", u.name)
+	}
+	t, err := line.ReadTable(&u.Data().Sections, u.StmtList)
+	if t == nil {
+		return nil, err
+	}
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if len(in.tables) >= maxTables {
+		clear(in.tables)
+	}
+	in.tables[u.Off] = t
+	return t, nil
+}
+
+// filePath is the path of file i of a unit's table.
+func (in *Info) filePath(u *unit, i uint64) string {
+	if i >= uint64(len(u.paths)) {
+		return ""
+	}
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if u.paths[i] == "" {
+		p := u.head.Path(&u.Data().Sections, i)
+		if p != "" && p[0] != '/' {
+			p = u.dir + "/" + p
+		}
+		u.paths[i] = path.Clean(p)
+	}
+	return u.paths[i]
+}
+
+// sourcePath is the path of file i of a unit's table, relative to the directory
+// of the unit if it lies below it: "kernel/fork.c".
+func (in *Info) sourcePath(u *unit, i uint64) string {
+	return strings.TrimPrefix(in.filePath(u, i), u.dir+"/")
+}
+
+// Unit is the source file and directory of the unit whose code covers an
+// address, as the compiler was given them.
+func (in *Info) Unit(pc uint64) (name, dir string, ok bool) {
+	_ = guard(func() error {
+		x, err := in.index()
+		if err != nil {
+			return err
+		}
+		xu, _, found := x.UnitAt(pc)
+		if !found {
+			return nil
+		}
+		u, err := in.unitAt(xu.Off)
+		if err == nil {
+			name, dir, ok = u.name, u.dir, true
+		}
+		return err
+	})
+	return name, dir, ok
+}
