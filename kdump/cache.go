@@ -17,9 +17,13 @@ const (
 // Locks are held for copying only, never while a page is decompressed, so that
 // buffers can go round between slots and readers.
 type cache struct {
-	shards [cacheShards]sync.Mutex
-	sets   []cacheSet
-	shift  uint
+	shards [cacheShards]cacheShard
+	sets   uint64 // in each shard, a power of two
+}
+
+type cacheShard struct {
+	mu   sync.Mutex
+	sets []cacheSet // nil until the first page comes
 }
 
 // cacheSet holds the pages whose numbers hash alike, the last used first.
@@ -28,25 +32,27 @@ type cacheSet struct {
 	page [cacheWays][]byte
 }
 
-func (c *cache) init(pages int) {
-	c.shift = 64
-	for n := 1; n*cacheWays < pages; n *= 2 {
-		c.shift--
+func (c *cache) init(pages uint64) {
+	for c.sets = 1; c.sets*cacheShards*cacheWays < pages; {
+		c.sets *= 2
 	}
-	c.sets = make([]cacheSet, 1<<(64-c.shift))
 }
 
-// set returns the set of a page and the lock of its shard.
-func (c *cache) set(pfn uint64) (*cacheSet, *sync.Mutex) {
-	i := pfn * 0x9e3779b97f4a7c15 >> c.shift // Fibonacci hashing
-	return &c.sets[i], &c.shards[i%cacheShards]
+// place returns the shard of a page and the index of its set there.
+func (c *cache) place(pfn uint64) (*cacheShard, uint64) {
+	h := pfn * 0x9e3779b97f4a7c15 >> 32 // Fibonacci hashing
+	return &c.shards[h%cacheShards], h / cacheShards % c.sets
 }
 
 // get copies from a page at offset in, if the cache has the page.
 func (c *cache) get(dst []byte, pfn, in uint64) bool {
-	s, mu := c.set(pfn)
-	mu.Lock()
-	defer mu.Unlock()
+	shard, at := c.place(pfn)
+	shard.mu.Lock()
+	defer shard.mu.Unlock()
+	if shard.sets == nil {
+		return false
+	}
+	s := &shard.sets[at]
 	for i := range s.pfn {
 		if s.pfn[i] == pfn+1 {
 			s.promote(i)
@@ -59,9 +65,13 @@ func (c *cache) get(dst []byte, pfn, in uint64) bool {
 
 // put takes over the buffer page and returns one for the next page, or nil.
 func (c *cache) put(pfn uint64, page []byte) []byte {
-	s, mu := c.set(pfn)
-	mu.Lock()
-	defer mu.Unlock()
+	shard, at := c.place(pfn)
+	shard.mu.Lock()
+	defer shard.mu.Unlock()
+	if shard.sets == nil {
+		shard.sets = make([]cacheSet, c.sets)
+	}
+	s := &shard.sets[at]
 	last := cacheWays - 1
 	for i := range s.pfn {
 		if s.pfn[i] == pfn+1 {

@@ -19,6 +19,7 @@ type Reader struct {
 	dumped window
 	ram    window
 	dec    decoder
+	desc   [descriptorSize]byte
 	in     [PageSize]byte // compressed
 	page   []byte         // decompressed, for reads of less than a page
 }
@@ -87,7 +88,7 @@ func (r *Reader) fetch(dst []byte, pfn uint64) (fault.Reason, string) {
 		return fault.Truncated, "the part of the split dump that holds it is missing"
 	}
 	index := r.dumped.before(&r.im.dumped, pfn) - p.pages
-	d, err := p.descriptor(index)
+	d, err := p.descriptorInto(r.desc[:], index)
 	if err != nil {
 		return fault.Truncated, "page descriptor: " + tell(err)
 	}
@@ -145,14 +146,18 @@ func (r *Reader) state(pfn uint64) (fault.Reason, string) {
 
 // descriptor reads entry i of the part's table.
 func (p *part) descriptor(i uint64) (descriptor, error) {
-	var b [descriptorSize]byte
+	return p.descriptorInto(make([]byte, descriptorSize), i)
+}
+
+// descriptorInto is descriptor with the caller's buffer.
+func (p *part) descriptorInto(b []byte, i uint64) (descriptor, error) {
 	if i > uint64(p.Src.Size())/descriptorSize {
 		return descriptor{}, io.ErrUnexpectedEOF
 	}
-	if err := source.ReadFull(p.Src, b[:], p.table+int64(i)*descriptorSize); err != nil {
+	if err := source.ReadFull(p.Src, b, p.table+int64(i)*descriptorSize); err != nil {
 		return descriptor{}, err
 	}
-	return parseDescriptor(b[:]), nil
+	return parseDescriptor(b), nil
 }
 
 func parseDescriptor(b []byte) descriptor {

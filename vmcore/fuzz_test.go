@@ -2,6 +2,8 @@ package vmcore_test
 
 import (
 	"bytes"
+	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/kdive/kdive/fault"
@@ -20,8 +22,9 @@ func tiny() *vmcoretest.Memory {
 	return m
 }
 
-func fuzz(t *testing.T, files ...[]byte) {
-	d, err := vmcore.Open(write(t, files...))
+// fuzz opens the files, written to dir, and reads about.
+func fuzz(t *testing.T, dir string, files ...[]byte) {
+	d, err := vmcore.Open(rewrite(t, dir, files...))
 	if err != nil {
 		return
 	}
@@ -47,6 +50,19 @@ func fuzz(t *testing.T, files ...[]byte) {
 	}
 }
 
+// rewrite writes files to the same paths every time: a fuzzer runs one input
+// after the other.
+func rewrite(t *testing.T, dir string, files ...[]byte) (paths []string) {
+	for i, b := range files {
+		path := filepath.Join(dir, string(rune('a'+i)))
+		if err := os.WriteFile(path, b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		paths = append(paths, path)
+	}
+	return paths
+}
+
 func read(t *testing.T, d *vmcore.Dump, paddr uint64) {
 	var b [32]byte
 	if err := d.ReadPhys(b[:], paddr); err != nil && fault.ReasonOf(err) == 0 {
@@ -59,7 +75,8 @@ func FuzzELF(f *testing.F) {
 	f.Add(tiny().ELF(vmcoretest.HeadersFirst, nil))
 	f.Add(tiny().ELF(vmcoretest.SectionsFirst, nil))
 	f.Add(tiny().ELF(vmcoretest.ExtendedNumbers, nil))
-	f.Fuzz(func(t *testing.T, b []byte) { fuzz(t, append([]byte("\x7fELF"), b[min(4, len(b)):]...)) })
+	dir := f.TempDir()
+	f.Fuzz(func(t *testing.T, b []byte) { fuzz(t, dir, append([]byte("\x7fELF"), b[min(4, len(b)):]...)) })
 }
 
 func FuzzKdump(f *testing.F) {
@@ -67,7 +84,8 @@ func FuzzKdump(f *testing.F) {
 		f.Add(tiny().Kdump(vmcoretest.Kdump{Codec: c}))
 	}
 	f.Add(tiny().Kdump(vmcoretest.Kdump{Version: 3, ZeroPage: true}))
-	f.Fuzz(func(t *testing.T, b []byte) { fuzz(t, append([]byte("KDUMP   "), b[min(8, len(b)):]...)) })
+	dir := f.TempDir()
+	f.Fuzz(func(t *testing.T, b []byte) { fuzz(t, dir, append([]byte("KDUMP   "), b[min(8, len(b)):]...)) })
 }
 
 func FuzzSplit(f *testing.F) {
@@ -75,14 +93,16 @@ func FuzzSplit(f *testing.F) {
 	b := vmcoretest.Kdump{Split: true, Start: 2, End: 5}
 	f.Add(tiny().Kdump(a), tiny().Kdump(b))
 	f.Add(vmcoretest.Flatten(vmcoretest.Records(tiny().Kdump(b), 5000)), tiny().Kdump(a))
-	f.Fuzz(func(t *testing.T, a, b []byte) { fuzz(t, a, b) })
+	dir := f.TempDir()
+	f.Fuzz(func(t *testing.T, a, b []byte) { fuzz(t, dir, a, b) })
 }
 
 func FuzzSniff(f *testing.F) {
 	f.Add([]byte("\x7fELF\x02\x01"))
 	f.Add([]byte("KDUMP   "))
+	dir := f.TempDir()
 	f.Fuzz(func(t *testing.T, b []byte) {
-		if _, format, err := vmcore.Sniff(write(t, b)[0]); err != nil || format == "" {
+		if _, format, err := vmcore.Sniff(rewrite(t, dir, b)[0]); err != nil || format == "" {
 			t.Fatalf("%q, %v", format, err)
 		}
 	})

@@ -229,8 +229,16 @@ func FuzzFlat(f *testing.F) {
 	whole := vmcoretest.Flatten(vmcoretest.Records([]byte("some bytes of a dump"), 7))
 	f.Add(whole[4096:])
 	f.Add(vmcoretest.Flatten([]vmcoretest.Record{{Offset: 3, Data: []byte("abcdef")}, {Offset: 1, Data: []byte("xyz")}, {Offset: 5, Data: []byte("q")}})[4096:])
+	path := filepath.Join(f.TempDir(), "file") // a fuzzer runs one input after the other
 	f.Fuzz(func(t *testing.T, records []byte) {
-		s, flat := openBytes(t, append(whole[:4096:4096], records...))
+		if err := os.WriteFile(path, append(whole[:4096:4096], records...), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		s, flat, err := Open(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
 		fl, ok := s.(*Flat)
 		if !flat || !ok {
 			t.Fatal("not flat")
