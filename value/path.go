@@ -86,10 +86,14 @@ func Offset(typ *ctype.Type, path string) (int64, *ctype.Type, error) {
 	if err != nil {
 		return 0, nil, err
 	}
-	// A walk from address 0 without memory: following a pointer fails.
-	v, err := New(nil, typ, 0).Follow(steps)
-	if err != nil {
-		return 0, nil, err
+	v := New(nil, typ, 0)
+	for i := range steps {
+		if v.kind() == ctype.Pointer {
+			return 0, nil, fmt.Errorf("%s: %s is a pointer", PathString(steps[:i+1]), PathString(steps[:i]))
+		}
+		if v, err = v.Follow(steps[i : i+1]); err != nil {
+			return 0, nil, err
+		}
 	}
 	if v.bit.size != 0 {
 		return int64(v.addr) + v.bit.first>>3, v.typ, nil

@@ -42,6 +42,28 @@ func (v Value) Uint() (uint64, error) {
 	return extend(little(p), 8*size, u.Signed()), nil
 }
 
+// Scalar reads a scalar of at most 64 bits: the result has the same type and is
+// no longer a place in memory nor a bit-field. Pointers can still be followed.
+func (v Value) Scalar() (Value, error) {
+	u := v.typ.Underlying()
+	if u.Kind() != ctype.Float {
+		bits, err := v.Uint()
+		return ConstIn(v.mem, v.typ, bits), err
+	}
+	if v.immediate() {
+		return v, nil
+	}
+	var buf [16]byte
+	p, err := v.raw(u.Size(), buf[:])
+	if err != nil {
+		return Value{}, err
+	}
+	if len(p) > 8 {
+		return FromBytes(v.mem, v.typ, p), nil
+	}
+	return ConstIn(v.mem, v.typ, little(p)), nil
+}
+
 // Int is Uint seen as signed.
 func (v Value) Int() (int64, error) {
 	u, err := v.Uint()
