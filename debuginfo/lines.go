@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/kdive/kdive/debuginfo/index"
 	"github.com/kdive/kdive/debuginfo/line"
 )
 
@@ -98,8 +99,26 @@ func (in *Info) tableAt(pc uint64) (*unit, *line.Table, error) {
 	}
 	xu, _, ok := x.UnitAt(pc)
 	if !ok {
-		return nil, nil, fmt.Errorf("address %#x: in no unit", pc)
+		return in.tableNear(x, pc)
 	}
+	return in.tableOf(xu)
+}
+
+// tableNear is for addresses that no unit claims: a line table may still cover
+// them, as those of the padding that patchable functions have in front. It is
+// the table of a unit with code next to the address.
+func (in *Info) tableNear(x *index.Index, pc uint64) (*unit, *line.Table, error) {
+	for _, xu := range x.UnitsNear(pc) {
+		if u, t, err := in.tableOf(xu); err == nil {
+			if _, ok := t.Find(pc); ok {
+				return u, t, nil
+			}
+		}
+	}
+	return nil, nil, fmt.Errorf("address %#x: in no unit", pc)
+}
+
+func (in *Info) tableOf(xu index.Unit) (*unit, *line.Table, error) {
 	u, err := in.unitAt(xu.Off)
 	if err != nil {
 		return nil, nil, err

@@ -388,6 +388,9 @@ func TestInlinesAgainstAddr2line(t *testing.T) {
 	}
 	var input bytes.Buffer
 	for _, pc := range randomPCs(in, 3000) {
+		if s, _ := in.SymbolAt(pc); strings.HasPrefix(s.Name, "__pfx_") || strings.HasPrefix(s.Name, "_R") {
+			continue // padding, where addr2line guesses; Rust
+		}
 		fmt.Fprintf(&input, "%#x\n", pc)
 	}
 	cmd := exec.Command("addr2line", "-a", "-i", "-f", "-e", os.Getenv("KDIVE_TEST_VMLINUX"))
@@ -442,4 +445,50 @@ func frames(t *testing.T, in *Info, pc uint64) []string {
 		list = append(list, fmt.Sprintf("%s:%d", s.Name, lineno))
 	}
 	return list
+}
+
+// TestSymbolsAgainstNm compares every symbol with binutils' nm.
+func TestSymbolsAgainstNm(t *testing.T) {
+	in := openReal(t, Options{})
+	needOracle(t)
+	out, err := exec.Command("nm", os.Getenv("KDIVE_TEST_VMLINUX")).Output()
+	if err != nil {
+		t.Skip(err)
+	}
+	want := map[string]int{}
+	for _, line := range strings.Split(strings.TrimSpace(string(out)), "\n") {
+		want[line]++
+	}
+	n, wrong := 0, 0
+	last := uint64(0)
+	for s := range in.Symbols() {
+		n++
+		if s.Addr < last {
+			t.Fatalf("%s: out of order", s.Name)
+		}
+		last = s.Addr
+		line := fmt.Sprintf("%016x %c %s", s.Addr, s.Type, s.Name)
+		if want[line] == 0 {
+			if wrong++; wrong < 20 {
+				t.Errorf("%s: not in nm's list", line)
+			}
+		}
+		want[line]--
+		if n%100 == 0 {
+			if list := in.Lookup(s.Name); !slices.Contains(list, s) {
+				t.Errorf("Lookup(%s) = %v", s.Name, list)
+			}
+			if list := in.SymbolsAt(s.Addr); !slices.Contains(list, s) {
+				t.Errorf("SymbolsAt(%#x) = %v, want %s", s.Addr, list, s.Name)
+			}
+		}
+	}
+	for line, n := range want {
+		if n > 0 && line[17] != 'U' {
+			if wrong++; wrong < 20 {
+				t.Errorf("%s: missing", line)
+			}
+		}
+	}
+	t.Logf("%d symbols, %d differ", n, wrong)
 }

@@ -158,29 +158,41 @@ func (in *Info) codeAt(u *unit, pc uint64) (int, bool, error) {
 	return 0, false, err
 }
 
-// readCode lists the functions at the top level of a unit by address.
+// readCode lists the functions of a unit by address: those at the top level,
+// and in namespaces and types, where other languages than C have theirs.
 func (u *unit) readCode() ([]code, error) {
 	root, err := u.Root()
 	if err != nil {
 		return nil, err
 	}
-	var list []code
-	for e, err := range root.Kids() {
+	list, err := appendCode(nil, &root, 0)
+	slices.SortFunc(list, func(a, b code) int { return cmp.Compare(a.Low, b.Low) })
+	return list, err
+}
+
+func appendCode(list []code, e *die.Entry, depth int) ([]code, error) {
+	for c, err := range e.Kids() {
 		if err != nil {
 			return list, err
 		}
-		if e.Tag != dwarf.TagSubprogram {
-			continue
-		}
-		ranges, err := e.Ranges()
-		if err != nil {
-			return list, err
-		}
-		for _, r := range ranges {
-			list = append(list, code{r, e.Off})
+		switch c.Tag {
+		case dwarf.TagSubprogram:
+			ranges, err := c.Ranges()
+			if err != nil {
+				return list, err
+			}
+			for _, r := range ranges {
+				list = append(list, code{r, c.Off})
+			}
+		case dwarf.TagNamespace, dwarf.TagModule, dwarf.TagClassType, dwarf.TagStructType:
+			if depth >= maxChain || c.Tag == dwarf.TagStructType && depth == 0 {
+				continue
+			}
+			if list, err = appendCode(list, &c, depth+1); err != nil {
+				return list, err
+			}
 		}
 	}
-	slices.SortFunc(list, func(a, b code) int { return cmp.Compare(a.Low, b.Low) })
 	return list, nil
 }
 

@@ -179,7 +179,7 @@ func sectionLetter(s *elffile.Section) byte {
 	case s.Flags&elf.SHF_EXECINSTR != 0:
 		return 't'
 	case s.Flags&elf.SHF_ALLOC == 0:
-		return 'n'
+		return '?'
 	case s.Flags&elf.SHF_WRITE == 0:
 		return 'r'
 	case s.Type == elf.SHT_NOBITS:

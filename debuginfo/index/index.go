@@ -292,6 +292,22 @@ func (x *Index) NextRange(pc uint64) (uint64, bool) {
 	return 0, false
 }
 
+// UnitsNear is the units of the ranges next to an address that is in none: the
+// one behind it first.
+func (x *Index) UnitsNear(pc uint64) []Unit {
+	t := x.table(tRanges)
+	n := x.rangesUpTo(pc)
+	var list []Unit
+	for _, i := range [...]int{n, n - 1} {
+		if i >= 0 && i < len(t)/rangeSize {
+			if u, ok := x.Unit(int(le.Uint32(t[i*rangeSize+16:]))); ok {
+				list = append(list, u)
+			}
+		}
+	}
+	return list
+}
+
 // rangesUpTo is the number of ranges that start at or below pc.
 func (x *Index) rangesUpTo(pc uint64) int {
 	t := x.table(tRanges)
