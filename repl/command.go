@@ -174,7 +174,8 @@ func (c *Call) Progress(done, total uint64) {
 }
 
 // Exec runs a line of commands inside this one, into the same output. Pipes
-// and redirects are not allowed in it.
+// and redirects are not allowed in it. If a command fails its error is printed;
+// the error that Exec returns then prints nothing more when Run returns it.
 func (c *Call) Exec(ctx context.Context, line string) error {
 	return c.Shell.execInside(ctx, c, line)
 }

@@ -17,6 +17,10 @@ import (
 // errInterrupted is why a command's context ended when the user pressed Ctrl-C.
 var errInterrupted = errors.New("interrupted")
 
+// errReported is the failure of a command that ran inside another one and whose
+// error has been printed.
+var errReported = errors.New("a command failed")
+
 // runStatement runs one statement and tells whether it succeeded.
 func (sh *Shell) runStatement(ctx context.Context, st *statement) bool {
 	ok, err := sh.statement(ctx, st)
@@ -79,8 +83,10 @@ func (sh *Shell) fileInto(ctx context.Context, st *statement) (bool, error) {
 		ok := true
 		for _, line := range lines {
 			if err := sh.inside(ctx, r, line, 1); err != nil {
-				r.fail("", err)
 				ok = false
+				if !errors.Is(err, errReported) && ctx.Err() == nil {
+					r.fail("", err)
+				}
 			}
 			if ctx.Err() != nil || sh.exit {
 				break
@@ -203,6 +209,8 @@ func (sh *Shell) call(ctx context.Context, r *reporter, cmd *Command, text strin
 	case err == nil:
 	case errors.Is(err, ErrExit):
 		sh.exit = true
+	case errors.Is(err, errReported):
+		return false
 	case ctx.Err() != nil && (errors.Is(err, context.Canceled) || errors.Is(err, context.Cause(ctx))):
 		return !errors.Is(context.Cause(ctx), errInterrupted)
 	default:
@@ -247,7 +255,9 @@ func (sh *Shell) execInside(ctx context.Context, c *Call, line string) error {
 	return sh.inside(ctx, c.report, line, c.depth+1)
 }
 
+// inside runs the statements of a line into an open sink.
 func (sh *Shell) inside(ctx context.Context, r *reporter, line string, depth int) error {
+	var failed error
 	for line != "" && ctx.Err() == nil && !sh.exit {
 		st, rest, err := nextStatement(line, sh)
 		if err != nil {
@@ -262,11 +272,16 @@ func (sh *Shell) inside(ctx context.Context, r *reporter, line string, depth int
 		}
 		json := r.out.JSON()
 		r.out.SetJSON(json || st.json)
-		sh.dispatch(ctx, r, st.text, depth)
+		if !sh.dispatch(ctx, r, st.text, depth) {
+			failed = errReported
+		}
 		r.out.SetJSON(json)
 		r.out.Flush()
 	}
-	return ctx.Err()
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return failed
 }
 
 // programs are the words that crash hands to the shell.

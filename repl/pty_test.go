@@ -320,3 +320,39 @@ func TestLongLine(t *testing.T) {
 	s.send("echo alive\r")
 	s.expect("\r\nalive\r\n")
 }
+
+// A session that is told to end leaves the terminal as it found it.
+func TestTerminalIsRestored(t *testing.T) {
+	s := start(t, nil)
+	s.expect(prompt)
+	before, err := unix.IoctlGetTermios(int(s.tty.Fd()), unix.TCGETS)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if before.Lflag&unix.ICANON != 0 {
+		t.Fatal("the terminal is not in raw mode at the prompt: the test would show nothing")
+	}
+	if err := s.cmd.Process.Signal(unix.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if status := s.end(); status != 128+int(unix.SIGTERM) {
+		t.Errorf("status %d", status)
+	}
+	after, err := unix.IoctlGetTermios(int(s.tty.Fd()), unix.TCGETS)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if after.Lflag&unix.ICANON == 0 || after.Lflag&unix.ECHO == 0 {
+		t.Errorf("local modes %#x", after.Lflag)
+	}
+}
+
+// Lines that are pasted or typed ahead run one after the other.
+func TestTypeAhead(t *testing.T) {
+	s := start(t, nil)
+	s.expect(prompt)
+	s.send("echo first\recho second\recho third\r")
+	s.expect("\r\nfirst\r\n")
+	s.expect("\r\nsecond\r\n")
+	s.expect("\r\nthird\r\n")
+}

@@ -4,11 +4,13 @@ import (
 	"errors"
 	"math"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"sync/atomic"
 	"unicode"
 
 	"github.com/chzyer/readline"
+	"golang.org/x/sys/unix"
 	"golang.org/x/term"
 )
 
@@ -62,7 +64,24 @@ func (sh *Shell) openReadline() (*lineEditor, error) {
 		e.removeTemp()
 		return nil, err
 	}
+	e.restoreOnSignal()
 	return e, nil
+}
+
+// restoreOnSignal gives the terminal back as it was found when the process is
+// told to end while it waits for a line.
+func (e *lineEditor) restoreOnSignal() {
+	c := make(chan os.Signal, 1)
+	signal.Notify(c, unix.SIGTERM, unix.SIGHUP, unix.SIGQUIT)
+	go func() {
+		s, ok := (<-c).(unix.Signal)
+		if !ok {
+			return
+		}
+		_ = term.Restore(e.fd, e.state)
+		e.removeTemp()
+		os.Exit(128 + int(s))
+	}()
 }
 
 // filterRune drops the keys that make the library panic (transpose, and search

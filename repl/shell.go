@@ -49,7 +49,6 @@ type Shell struct {
 	stdout      io.Writer
 	stderr      io.Writer
 	interactive bool // a person types at a terminal
-	errFile     *os.File
 
 	commands  map[string]*Command
 	aliases   map[string]Alias
