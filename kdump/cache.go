@@ -1,6 +1,7 @@
 package kdump
 
 import (
+	"runtime"
 	"sync"
 )
 
@@ -92,10 +93,37 @@ func (s *cacheSet) promote(i int) {
 	s.pfn[0], s.page[0] = pfn, page
 }
 
+// parallelPages is the length in pages from which a read is shared out among
+// the processors.
+const parallelPages = 16
+
 // ReadPhys fills p from physical address paddr on, through the shared cache.
 // At the first page that cannot be read it stops with a *fault.Error; the
 // bytes before are valid.
 func (im *Image) ReadPhys(p []byte, paddr uint64) error {
+	workers := min(runtime.GOMAXPROCS(0), len(p)/(parallelPages/2*PageSize))
+	if len(p) < parallelPages*PageSize || workers < 2 {
+		return im.readPages(p, paddr)
+	}
+	share := (len(p)/workers + PageSize - 1) / PageSize * PageSize
+	errs := make([]error, workers)
+	var wg sync.WaitGroup
+	for i := range workers {
+		from := min(i*share, len(p))
+		to := min(from+share, len(p))
+		wg.Go(func() { errs[i] = im.readPages(p[from:to], paddr+uint64(from)) })
+	}
+	wg.Wait()
+	for _, err := range errs {
+		if err != nil {
+			return err // of the first share that has one: all before it is read
+		}
+	}
+	return nil
+}
+
+// readPages is ReadPhys on one processor.
+func (im *Image) readPages(p []byte, paddr uint64) error {
 	return eachPage(p, paddr, func(chunk []byte, pfn, in uint64) error {
 		if im.cache.get(chunk, pfn, in) {
 			return nil
