@@ -16,13 +16,14 @@ const pagerDelay = 250 * time.Millisecond
 // pager is a writer that prints short output itself and starts a pager program
 // as soon as the output is longer than the screen.
 type pager struct {
-	sh   *Shell
-	tty  *os.File
-	rows int
+	sh         *Shell
+	tty        *os.File
+	cols, rows int
 
 	mu    sync.Mutex
 	held  []byte
-	lines int
+	lines int // of the screen that the output has filled
+	col   int // bytes in the last of them
 	timer *time.Timer
 	plain bool // the held text has been printed: no pager for the rest of a screen
 	cmd   *exec.Cmd
@@ -36,11 +37,11 @@ func (sh *Shell) newPager() *pager {
 	if !ok {
 		return nil
 	}
-	_, rows, err := term.GetSize(int(f.Fd()))
-	if err != nil || rows < 3 {
+	cols, rows, err := term.GetSize(int(f.Fd()))
+	if err != nil || rows < 3 || cols < 1 {
 		return nil
 	}
-	return &pager{sh: sh, tty: f, rows: rows}
+	return &pager{sh: sh, tty: f, cols: cols, rows: rows}
 }
 
 func (p *pager) Write(b []byte) (int, error) {
@@ -54,11 +55,7 @@ func (p *pager) Write(b []byte) (int, error) {
 		p.err = err
 		return n, err
 	}
-	for _, c := range b {
-		if c == '\n' {
-			p.lines++
-		}
-	}
+	p.count(b)
 	if p.plain {
 		return p.tty.Write(b)
 	}
@@ -70,6 +67,17 @@ func (p *pager) Write(b []byte) (int, error) {
 		p.timer = time.AfterFunc(pagerDelay, p.release)
 	}
 	return len(b), nil
+}
+
+// count adds what b fills of the screen; long lines take several of its lines.
+func (p *pager) count(b []byte) {
+	for _, c := range b {
+		p.col++
+		if c == '\n' || p.col > p.cols {
+			p.lines++
+			p.col = 0
+		}
+	}
 }
 
 // release hands over what is held when a command takes its time: to the pager,

@@ -313,6 +313,9 @@ func TestHistoryFile(t *testing.T) {
 func TestLongLine(t *testing.T) {
 	s := start(t, nil)
 	s.expect(prompt)
+	s.send("sf\r")
+	s.expect("scroll: off")
+	s.expect(prompt)
 	s.send("echo " + strings.Repeat("x", 3000))
 	s.send("\r")
 	s.expect("xxx\r\n")
