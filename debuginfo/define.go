@@ -107,7 +107,7 @@ func (in *Info) key(u *unit, e *die.Entry, kind scan.Kind) uint64 {
 	if line != 0 && file < uint64(len(u.ids)) {
 		id = u.ids[file]
 	}
-	return scan.Key(kind, size, id, line, column)
+	return scan.Key(kind, size, id, line, column, u.Off)
 }
 
 func kindOf(t dwarf.Tag) scan.Kind {

@@ -210,8 +210,8 @@ func (h *Header) Path(s *die.Sections, i uint64) string {
 }
 
 // FileIDs turns the files of header after header into numbers that are equal
-// for equal paths, whatever the unit. The names repeat in every unit, so the
-// digests are kept.
+// for equal paths, whatever the unit. The lowest bit tells a source file (.c)
+// from a header. The names repeat in every unit, so the digests are kept.
 type FileIDs struct {
 	s     *die.Sections
 	cache [1 << 12]struct {
@@ -235,7 +235,8 @@ func (f *FileIDs) Append(ids []uint64, h *Header) []uint64 {
 		if uint64(file.Dir) < uint64(len(f.dirs)) {
 			dir = f.dirs[file.Dir]
 		}
-		ids = append(ids, die.Mix(dir, f.hash(file.Name)))
+		name := f.hash(file.Name)
+		ids = append(ids, die.Mix(dir, name)&^1|name&1)
 	}
 	return ids
 }
@@ -243,7 +244,11 @@ func (f *FileIDs) Append(ids []uint64, h *Header) []uint64 {
 func (f *FileIDs) hash(ref die.StrRef) uint64 {
 	c := &f.cache[uint64(ref)*0x9e3779b97f4a7c15>>52]
 	if c.ref != ref {
-		c.ref, c.hash = ref, die.Hash(f.s.String(ref))
+		name := f.s.String(ref)
+		c.ref, c.hash = ref, die.Hash(name)&^1
+		if n := len(name); n > 2 && name[n-1] == 'c' && name[n-2] == '.' {
+			c.hash |= 1
+		}
 	}
 	return c.hash
 }

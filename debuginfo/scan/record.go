@@ -5,8 +5,14 @@ import (
 )
 
 // Key tells apart the definitions of one kind and name: where in the source
-// they stand and how large they are. It is part of the stored index.
-func Key(kind Kind, size, file, line, column uint64) uint64 {
+// they stand and how large they are. Source files that several units include
+// are made to be compiled differently (fs/binfmt_elf.c), so a definition in one
+// (file is odd, see line.FileIDs) counts once per unit. It is part of the
+// stored index.
+func Key(kind Kind, size, file, line, column uint64, unit int) uint64 {
+	if file&1 != 0 {
+		file += uint64(unit) << 1
+	}
 	return die.Mix(die.Mix(uint64(kind)<<56^size, file), line<<16^column)
 }
 
@@ -22,7 +28,7 @@ func (f *fields) key(w *worker, kind Kind) uint64 {
 	if kind == Base {
 		size |= f[fEncoding] << 32
 	}
-	return Key(kind, size, file, f[fLine], f[fColumn])
+	return Key(kind, size, file, f[fLine], f[fColumn], w.root.Off)
 }
 
 // record notes an entry at start; false if it is a repetition or has no name.
@@ -33,7 +39,7 @@ func (w *worker) record(p *program, f *fields, start int) bool {
 	case Struct, Union, Enum:
 		if f[fDeclared] != 0 {
 			r.Flags = Declared
-			r.Key = Key(p.kind, 0, 0, 0, 0)
+			r.Key = Key(p.kind, 0, 0, 0, 0, 0)
 			break
 		}
 		r.Key = f.key(w, p.kind)
