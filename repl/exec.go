@@ -110,19 +110,17 @@ func (sh *Shell) withSink(ctx context.Context, st *statement, f func(context.Con
 	ok, finished := sh.attend(ctx, cancel, r, f)
 	r.clearProgress()
 	werr := r.out.Close()
-	if !finished {
-		return false, nil
-	}
 	cerr := out.close()
 	switch {
+	case !finished:
+		sh.stopped = true
+		return false, nil
 	case cerr != nil:
 		return false, cerr
 	case werr != nil && !closedPipe(werr):
 		return false, werr
 	case errors.Is(context.Cause(ctx), errInterrupted):
-		if !sh.interactive {
-			sh.stopped = true
-		}
+		sh.stopped = true
 		return false, nil
 	}
 	return ok, nil

@@ -199,6 +199,9 @@ func TestDangerousKeys(t *testing.T) {
 
 func TestInterrupt(t *testing.T) {
 	s := start(t, nil)
+	if err := os.WriteFile(filepath.Join(s.cmd.Dir, "file"), []byte("wait\necho skipped\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	s.expect(prompt)
 	s.send("wait\r")
 	s.expect("waiting")
@@ -222,6 +225,17 @@ func TestInterrupt(t *testing.T) {
 	time.Sleep(100 * time.Millisecond)
 	s.send("\x03")
 	s.expect(prompt)
+	s.send("wait; echo skipped\r") // the whole line and the files it runs
+	s.expect("waiting")
+	s.send("\x03")
+	s.expect(prompt)
+	s.send("< file\r")
+	s.expect("waiting")
+	s.send("\x03")
+	s.expect(prompt)
+	if strings.Contains(s.screen(), "\nskipped") {
+		s.t.Error("the line went on")
+	}
 	s.send("echo still here\r")
 	s.expect("\r\nstill here\r\n")
 }

@@ -26,19 +26,15 @@ func (sh *Shell) Run() int {
 		signal.Notify(sh.interrupts, os.Interrupt)
 		defer signal.Stop(sh.interrupts)
 	}
-	if sh.opts.Banner != "" && !sh.Settings.Silent && len(sh.opts.Commands) == 0 {
+	if sh.opts.Banner != "" && !sh.Settings.Silent && !sh.Settings.JSON && len(sh.opts.Commands) == 0 {
 		sh.Exec(ctx, sh.opts.Banner)
-		if !sh.Settings.JSON {
-			fmt.Fprintln(sh.stdout)
-		}
+		fmt.Fprintln(sh.stdout)
 	}
 	if sh.opts.File != "" && !sh.done() {
 		if _, err := sh.RunFile(ctx, sh.opts.File); err != nil {
 			sh.complain("", err)
 		}
-		if sh.interactive {
-			sh.stopped = false
-		}
+		sh.resume()
 	}
 	for _, line := range sh.opts.Commands {
 		if sh.done() {
@@ -59,6 +55,13 @@ func (sh *Shell) Run() int {
 
 func (sh *Shell) done() bool { return sh.exit || sh.stopped }
 
+// resume goes on after Ctrl-C if there is somebody to give further commands.
+func (sh *Shell) resume() {
+	if sh.interactive {
+		sh.stopped = false
+	}
+}
+
 // read takes lines from standard input until it ends.
 func (sh *Shell) read(ctx context.Context) error {
 	ed := sh.openEditor()
@@ -75,6 +78,7 @@ func (sh *Shell) read(ctx context.Context) error {
 		}
 		sh.dropInterrupts()
 		sh.line(ctx, text, !sh.interactive)
+		sh.resume()
 	}
 	return nil
 }
@@ -118,12 +122,9 @@ func (sh *Shell) RunFile(ctx context.Context, name string) (bool, error) {
 		if sh.done() {
 			break
 		}
-		failed := sh.failed
-		sh.failed = false
 		if !sh.line(ctx, line, true) {
 			ok = false
 		}
-		sh.failed = sh.failed || failed
 	}
 	return ok, nil
 }

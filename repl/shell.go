@@ -34,8 +34,8 @@ type Options struct {
 	Stdin          io.Reader // nil: os.Stdin
 	Stdout, Stderr io.Writer // nil: os.Stdout, os.Stderr
 
-	// Banner, if set, greets the user of a session without -e and -s. It runs as
-	// the command line it returns, such as "sys; set".
+	// Banner, if set, is a command line such as "sys; set" that runs at the start
+	// of a session, but not with Commands, Silent or JSON.
 	Banner string
 }
 
@@ -60,7 +60,7 @@ type Shell struct {
 	interrupts chan os.Signal
 	inputs     []string // command files being run
 	failed     bool
-	stopped    bool // a script was interrupted
+	stopped    bool // Ctrl-C ended the running line and the files it is in
 	exit       bool
 }
 
@@ -170,7 +170,7 @@ func (sh *Shell) Exec(ctx context.Context, line string) bool {
 		sh.complain("", fmt.Errorf("line longer than %d bytes", maxLine))
 		return false
 	}
-	for line != "" && !sh.exit && ctx.Err() == nil {
+	for line != "" && !sh.done() && ctx.Err() == nil {
 		st, rest, err := nextStatement(line, sh)
 		if err != nil {
 			sh.complain("", err)
@@ -179,9 +179,6 @@ func (sh *Shell) Exec(ctx context.Context, line string) bool {
 		line = rest
 		if !st.empty() && !sh.runStatement(ctx, &st) {
 			ok = false
-			if sh.stopped {
-				break
-			}
 		}
 	}
 	return ok
