@@ -52,12 +52,12 @@ func trimHistory(path string, size int64) {
 	if err != nil || bytes.Count(data, []byte{'\n'}) <= 2*keptHistory {
 		return
 	}
-	lines := bytes.SplitAfter(data, []byte{'\n'})
+	lines := bytes.SplitAfter(bytes.TrimSuffix(data, []byte{'\n'}), []byte{'\n'})
 	tmp, err := os.CreateTemp(filepath.Dir(path), "history-") // mode 0600
 	if err != nil {
 		return
 	}
-	_, err = tmp.Write(bytes.Join(lines[len(lines)-keptHistory:], nil))
+	_, err = tmp.Write(append(bytes.Join(lines[len(lines)-keptHistory:], nil), '\n'))
 	if cerr := tmp.Close(); err == nil {
 		err = cerr
 	}
