@@ -14,6 +14,7 @@ func All(t *Target) []*repl.Command {
 	return []*repl.Command{
 		alias(t),
 		ascii(t),
+		btop(t),
 		echo(t),
 		eval(t),
 		exit(t, "exit"),
@@ -21,7 +22,10 @@ func All(t *Target) []*repl.Command {
 		help(t),
 		history(t, "h"),
 		history(t, "history"),
+		ptob(t),
+		ptov(t),
 		repeat(t),
 		set(t),
+		vmcoreinfo(t),
 	}
 }
