@@ -42,9 +42,10 @@ type part struct {
 // goroutines at once.
 type Image struct {
 	header   *Header
-	parts    []*part // sorted by start
-	ram      bitmap  // first bitmap; not indexed
-	dumped   bitmap  // second bitmap
+	parts    []*part     // sorted by start
+	gaps     [][2]uint64 // page frames of parts that were not named
+	ram      bitmap      // first bitmap; not indexed
+	dumped   bitmap      // second bitmap
 	maxPFN   uint64
 	missing  Missing
 	warnings []string
@@ -120,6 +121,10 @@ func (im *Image) openBitmaps() error {
 		im.warnPart(p, "bitmaps at %#x lie beyond the end of the dump (%d bytes): no page can be read", start, p.Src.Size())
 		im.ram.bits, im.dumped.bits, im.missing.Bitmap = 0, 0, true
 		return nil
+	}
+	if room := uint64(p.Src.Stored()) * 8; im.dumped.bits > room {
+		im.warnPart(p, "bitmaps of %d page frames are larger than the file", im.dumped.bits)
+		im.ram.bits, im.dumped.bits, im.missing.Bitmap = room, room, true
 	}
 	if err := im.dumped.index(); err != nil {
 		im.missing.Bitmap = true

@@ -19,6 +19,12 @@ const (
 // hold. Writers append pages in the order of their numbers, so that the first
 // missing one of a part can be searched for, without reading the table.
 func (im *Image) measure() {
+	for _, g := range im.gaps {
+		pages := im.rankOf(g[1]) - im.rankOf(g[0])
+		im.missing.Pages += pages
+		im.missing.Unnamed = true
+		im.warn("split dump: the part with page frames %#x to %#x is missing: %d pages (%d MiB of memory)", g[0], g[1], pages, pages*PageSize>>20)
+	}
 	for _, p := range im.parts {
 		count := im.rankOf(p.end) - p.pages
 		if count == 0 || p.endIsThere(count) {

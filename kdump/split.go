@@ -36,13 +36,12 @@ func (im *Image) join() error {
 	return im.checkCover()
 }
 
-// checkCover names parts that overlap, and warns of the gaps they leave.
+// checkCover names parts that overlap, and collects the gaps they leave.
 func (im *Image) checkCover() error {
 	pos := uint64(0)
 	gap := func(end uint64) {
 		if pos < end {
-			im.missing.Unnamed = true
-			im.warn("split dump: the part with page frames %#x to %#x is missing", pos, end)
+			im.gaps = append(im.gaps, [2]uint64{pos, end})
 			pos = end
 		}
 	}

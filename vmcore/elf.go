@@ -26,9 +26,9 @@ const (
 	elfIncomplete = 1
 )
 
-// maxSegments bounds the program headers read; a dump filter makes one for
-// every run of 256 excluded pages at most.
-const maxSegments = 1 << 22
+// maxSegments bounds the program headers read; makedumpfile begins a new one
+// after 256 excluded pages, so that a dump of 1 TiB has at most a million.
+const maxSegments = 1 << 20
 
 // Segment is a PT_LOAD program header as it stands in an ELF core.
 type Segment struct {
@@ -114,7 +114,10 @@ func (h *elfHeader) readSegments(src source.Source) error {
 		return fmt.Errorf("ELF core claims %d program headers, more than the file could hold", h.phnum)
 	}
 	b := make([]byte, h.phnum*phdrSize)
-	if n, err := src.ReadAt(b, int64(h.phoff)); n < len(b) {
+	if n, err := src.ReadAt(b, int64(h.phoff)); n < phdrSize {
+		// makedumpfile -F -E writes them last.
+		return fmt.Errorf("program headers, without which no memory can be found: %w", err)
+	} else if n < len(b) {
 		h.warn("program headers are cut off: %v", err)
 		b = b[:n/phdrSize*phdrSize]
 	}

@@ -2,6 +2,7 @@ package vmcore_test
 
 import (
 	"bytes"
+	"encoding/binary"
 	"os"
 	"path/filepath"
 	"testing"
@@ -71,30 +72,68 @@ func read(t *testing.T, d *vmcore.Dump, paddr uint64) {
 	d.State(paddr)
 }
 
+// patch applies a fuzzer's edits to a well-formed file: each is four bytes of
+// place and eight to put there. Files are too long to be a fuzzer's input, and
+// most of their bytes are pages. Then all but cut bytes are cut off.
+func patch(file, edits []byte, cut uint32) []byte {
+	file = bytes.Clone(file)
+	for ; len(edits) >= 12; edits = edits[12:] {
+		at := int(binary.LittleEndian.Uint32(edits)) % len(file)
+		copy(file[at:], edits[4:12])
+	}
+	return file[:min(int(cut), len(file))]
+}
+
+func edit(at uint32, v uint64) []byte {
+	return binary.LittleEndian.AppendUint64(binary.LittleEndian.AppendUint32(nil, at), v)
+}
+
+const whole = 1 << 30
+
 func FuzzELF(f *testing.F) {
-	f.Add(tiny().ELF(vmcoretest.HeadersFirst, nil))
-	f.Add(tiny().ELF(vmcoretest.SectionsFirst, nil))
-	f.Add(tiny().ELF(vmcoretest.ExtendedNumbers, nil))
+	files := [][]byte{
+		tiny().ELF(vmcoretest.HeadersFirst, nil),
+		tiny().ELF(vmcoretest.SectionsFirst, nil),
+		tiny().ELF(vmcoretest.ExtendedNumbers, nil),
+	}
+	for i := range files {
+		f.Add(uint8(i), []byte{}, uint32(whole))
+		f.Add(uint8(i), edit(64+56+8, 1<<63), uint32(5000))
+	}
 	dir := f.TempDir()
-	f.Fuzz(func(t *testing.T, b []byte) { fuzz(t, dir, append([]byte("\x7fELF"), b[min(4, len(b)):]...)) })
+	f.Fuzz(func(t *testing.T, which uint8, edits []byte, cut uint32) {
+		fuzz(t, dir, patch(files[int(which)%len(files)], edits, cut))
+	})
 }
 
 func FuzzKdump(f *testing.F) {
-	for _, c := range vmcoretest.Codecs {
-		f.Add(tiny().Kdump(vmcoretest.Kdump{Codec: c}))
+	files := [][]byte{
+		tiny().Kdump(vmcoretest.Kdump{Version: 3, ZeroPage: true}),
+		tiny().Kdump(vmcoretest.Kdump{Diskdump: true}),
 	}
-	f.Add(tiny().Kdump(vmcoretest.Kdump{Version: 3, ZeroPage: true}))
+	for _, name := range []string{"raw", "zlib", "lzo", "snappy", "zstd"} {
+		files = append(files, tiny().Kdump(vmcoretest.Kdump{Codec: vmcoretest.Codecs[name]}))
+	}
+	for i, file := range files {
+		f.Add(uint8(i), []byte{}, uint32(whole))
+		f.Add(uint8(i), edit(page+96, 1<<40), uint32(whole))
+		f.Add(uint8(i), edit(uint32(dataStart(file)), 12345), uint32(len(file)-100))
+	}
 	dir := f.TempDir()
-	f.Fuzz(func(t *testing.T, b []byte) { fuzz(t, dir, append([]byte("KDUMP   "), b[min(8, len(b)):]...)) })
+	f.Fuzz(func(t *testing.T, which uint8, edits []byte, cut uint32) {
+		fuzz(t, dir, patch(files[int(which)%len(files)], edits, cut))
+	})
 }
 
 func FuzzSplit(f *testing.F) {
-	a := vmcoretest.Kdump{Split: true, End: 2}
-	b := vmcoretest.Kdump{Split: true, Start: 2, End: 5}
-	f.Add(tiny().Kdump(a), tiny().Kdump(b))
-	f.Add(vmcoretest.Flatten(vmcoretest.Records(tiny().Kdump(b), 5000)), tiny().Kdump(a))
+	a := tiny().Kdump(vmcoretest.Kdump{Split: true, End: 2})
+	b := tiny().Kdump(vmcoretest.Kdump{Split: true, Start: 2, End: 5})
+	f.Add(edit(page+80, 1), []byte{}, uint32(whole), uint32(whole))
+	f.Add([]byte{}, edit(page+88, 4), uint32(whole), uint32(20000))
 	dir := f.TempDir()
-	f.Fuzz(func(t *testing.T, a, b []byte) { fuzz(t, dir, a, b) })
+	f.Fuzz(func(t *testing.T, editsA, editsB []byte, cutA, cutB uint32) {
+		fuzz(t, dir, patch(a, editsA, cutA), patch(b, editsB, cutB))
+	})
 }
 
 func FuzzSniff(f *testing.F) {
