@@ -129,11 +129,10 @@ type MissingError struct {
 }
 
 func (e *MissingError) Error() string {
-	s := "this kernel's debug info lacks " + strings.Join(e.Needs, ", ")
 	if e.Err != nil {
-		s += ": " + e.Err.Error()
+		return e.Err.Error() // without debug info everything is missing
 	}
-	return s
+	return "this kernel's debug info lacks " + strings.Join(e.Needs, ", ")
 }
 
 func (e *MissingError) Unwrap() error { return e.Err }
