@@ -23,6 +23,10 @@ func (p *part) reconcile() []string {
 		h.MaxMapnr = n
 	}
 	if p.plausible(h.SubBlocks, h.BitmapBlocks) {
+		if h.Split && h.StartPFN == h.EndPFN {
+			say("header says that this is a part without pages of a split dump, and has page descriptors; taking it for a whole dump")
+			h.Split = false
+		}
 		return said
 	}
 	subs, bitmaps := []uint32{h.SubBlocks}, []uint32{h.BitmapBlocks}

@@ -227,6 +227,7 @@ func TestLyingHeaders(t *testing.T) {
 		{"notes beyond the end", kdump, u64(page+48, 1<<40), "", "notes at 0x10000000000", true},
 		{"notes of all memory", kdump, u64(page+56, 1<<62), "", "notes at", true},
 		{"vmcoreinfo elsewhere", kdump, u64(page+32, 64), "", "vmcoreinfo", true},
+		{"part of a split dump", kdump, u32(page+12, 0x80), "", "taking it for a whole dump", true},
 		{"a bit too many in the bitmap", kdump, func(b []byte) { b[3*page+2*page] |= 1 << 5 }, "", "one of them is damaged", false},
 		{"ELF for another machine", elf, u32(18, 183), "ELF core of machine 183", "", false},
 		{"ELF of 32 bits", elf, func(b []byte) { b[4] = 1 }, "32-bit ELF core", "", false},
