@@ -193,6 +193,9 @@ func TestDangerousKeys(t *testing.T) {
 	s.send("\x12\x03\x13\x07")   // searches in an empty history, given up
 	s.send("\x12\x07\t\t\t\x03") // completion with many candidates
 	s.expect(prompt)
+	// Delete, Ctrl-Space and unknown keys on an empty line do not end the input.
+	s.send("\x1b[3~\x00\x1bz\x7f\x00\x1b\x1b\x03")
+	s.expect("^C")
 	s.send("echo alive\r")
 	s.expect("\r\nalive\r\n")
 }

@@ -6,8 +6,6 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
-	"sync/atomic"
-	"unicode"
 
 	"github.com/chzyer/readline"
 	"golang.org/x/sys/unix"
@@ -43,22 +41,19 @@ func (sh *Shell) openReadline() (*lineEditor, error) {
 		_ = f.Close()
 		path, e.temp = f.Name(), f.Name()
 	}
-	var length atomic.Int64
+	keys := &keyReader{ReadCloser: readline.NewCancelableStdin(os.Stdin)}
 	e.rl, err = readline.NewEx(&readline.Config{
-		Prompt:       Prompt,
-		HistoryFile:  path,
-		HistoryLimit: math.MaxInt32, // prepareHistory keeps it short; the library would rewrite it under other sessions
-
-		DisableAutoSaveHistory: true,
-
+		Stdin:               keys,
+		Prompt:              Prompt,
+		HistoryFile:         path,
+		HistoryLimit:        math.MaxInt32, // prepareHistory keeps it short; the library would rewrite it under other sessions
 		AutoComplete:        &completer{sh},
 		InterruptPrompt:     "^C",
 		EOFPrompt:           "q",
-		FuncFilterInputRune: filterRune(&length),
-		Listener: readline.FuncListener(func(line []rune, pos int, key rune) ([]rune, int, bool) {
-			length.Store(int64(len(line)))
-			return nil, 0, false
-		}),
+		FuncFilterInputRune: keys.filter,
+		Listener:            keys,
+
+		DisableAutoSaveHistory: true,
 	})
 	if err != nil {
 		e.removeTemp()
@@ -82,21 +77,6 @@ func (e *lineEditor) restoreOnSignal() {
 		e.removeTemp()
 		os.Exit(128 + int(s))
 	}()
-}
-
-// filterRune drops the keys that make the library panic (transpose, and search
-// forward), and letters once the line is full.
-func filterRune(length *atomic.Int64) func(rune) (rune, bool) {
-	return func(r rune) (rune, bool) {
-		switch r {
-		case readline.CharTranspose, readline.CharFwdSearch:
-			return r, false
-		}
-		if unicode.IsPrint(r) && length.Load() >= maxEdited {
-			return r, false
-		}
-		return r, true
-	}
 }
 
 func (e *lineEditor) ReadLine(prompt string) (string, error) {
