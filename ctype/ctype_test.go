@@ -28,6 +28,7 @@ func TestDeclare(t *testing.T) {
 		{PointerTo(New(Const, "", Def{Elem: charT})), "const char *", "const char *x"},
 		{New(Const, "", Def{Elem: PointerTo(charT)}), "char * const", "char * const x"},
 		{New(Union, "", Def{}), "union {...}", "union {...} x"},
+		{PointerTo(New(Int, "long unsigned int", Def{Size: 8})), "unsigned long *", "unsigned long *x"},
 	}
 	for _, tt := range tests {
 		if got := tt.typ.String(); got != tt.bare {

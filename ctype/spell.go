@@ -111,8 +111,26 @@ func (q *qualifiers) take() string {
 	return s
 }
 
-// baseName is the type's name with its keyword.
-func (t *Type) baseName() string { return t.keyword() + t.name }
+// baseName is the type's name with its keyword. Integers get the spelling that
+// people write: "unsigned long" for what DWARF calls "long unsigned int".
+func (t *Type) baseName() string {
+	if t.kind == Int {
+		if short, ok := shortSpelling[t.name]; ok {
+			return short
+		}
+	}
+	return t.keyword() + t.name
+}
+
+var shortSpelling = map[string]string{
+	"short int":              "short",
+	"short unsigned int":     "unsigned short",
+	"long int":               "long",
+	"long unsigned int":      "unsigned long",
+	"long long int":          "long long",
+	"long long unsigned int": "unsigned long long",
+	"__int128 unsigned":      "unsigned __int128",
+}
 
 // keyword is the word that C puts before the tag.
 func (t *Type) keyword() string {

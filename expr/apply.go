@@ -166,10 +166,7 @@ func (p *parser) arithmetic(op string, a, b value.Value) (value.Value, error) {
 }
 
 // isConstant reports whether v is known without reading memory.
-func isConstant(v value.Value) bool {
-	_, lvalue := v.Addr()
-	return !lvalue
-}
+func isConstant(v value.Value) bool { return !isObject(v) }
 
 // calculate evaluates op in type t.
 func (p *parser) calculate(op string, a, b value.Value, t, result *ctype.Type) (value.Value, error) {

@@ -24,10 +24,17 @@ func decay(v value.Value) (value.Value, error) {
 			t = u.Elem()
 		}
 		return value.ConstIn(v.Memory(), ctype.PointerTo(t), addr), nil
-	case ctype.Struct, ctype.Union, ctype.Unknown:
+	case ctype.Unknown:
+		return v, fmt.Errorf("the type is not known: cast it")
+	case ctype.Struct, ctype.Union:
 		return v, fmt.Errorf("%s is not a number or pointer", v.Type())
 	}
 	return v, nil
+}
+
+func isObject(v value.Value) bool {
+	_, ok := v.Addr()
+	return ok
 }
 
 func isArithmetic(t *ctype.Type) bool {
@@ -111,12 +118,18 @@ func (p *parser) cast(v value.Value, t *ctype.Type) (value.Value, error) {
 	case ctype.Void:
 		return value.Const(t, 0), nil
 	case ctype.Struct, ctype.Union, ctype.Array:
-		if v.Type().Underlying() == u {
+		if from := v.Type().Underlying(); from == u || from.Kind() == ctype.Unknown && isObject(v) {
 			return v.As(t), nil
 		}
 		return v, fmt.Errorf("%s cannot be cast to %s", v.Type(), t)
 	case ctype.Func, ctype.Unknown:
 		return v, fmt.Errorf("nothing can be cast to %s", t)
+	}
+	// An object of unknown type is taken to be of the type it is cast to.
+	if v.Type().Underlying().Kind() == ctype.Unknown {
+		if isObject(v) {
+			v = v.As(t)
+		}
 	}
 	v, err := decay(v)
 	if err != nil {

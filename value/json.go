@@ -24,16 +24,19 @@ import (
 //	char array         string up to the first zero byte; if more follows it or it
 //	                   is no UTF-8: {"text": "...", "hex": "..."}
 //	unsigned char [n]  {"hex": "..."}
-//	pointer            {"address": "0xffff888003ad2a00"}, with "symbol": "name+8" and
+//	pointer            {"addr": "0xffff888003ad2a00"}, with "symbol": "name+8" and
 //	                   for char pointers "text" where there are such
 //	flexible array     as a pointer
 //	float              number; "nan", "inf", "-inf" as strings
-//	unreadable memory  {"fault": {"reason": "excluded", "space": "kernel virtual",
-//	                   "address": "0x...", "detail": "..."}}
+//	unreadable memory  {"type": "fault", "reason": "excluded", "space": "kernel virtual",
+//	                   "addr": "0x...", "detail": "..."}, or with "message" alone
 type JSON struct {
 	Value Value
 	Style Style // Max, Deep and Names count
 }
+
+// AppendJSON appends the JSON text to dst.
+func (j JSON) AppendJSON(dst []byte) []byte { return AppendJSON(dst, j.Value, j.Style) }
 
 // MarshalJSON implements json.Marshaler.
 func (j JSON) MarshalJSON() ([]byte, error) { return AppendJSON(nil, j.Value, j.Style), nil }
@@ -275,7 +278,7 @@ func (p jsonPrinter) enum(v Value, u *ctype.Type) {
 
 // address is a pointer to an object of type elem; nil for none.
 func (p jsonPrinter) address(mem Memory, addr uint64, elem *ctype.Type) {
-	p.text(`{"address":"`)
+	p.text(`{"addr":"`)
 	p.hexadecimal(addr)
 	p.text(`"`)
 	if p.Names != nil {
@@ -314,19 +317,19 @@ func (p jsonPrinter) float(v Value) {
 }
 
 func (p jsonPrinter) fault(err error) {
-	p.text(`{"fault":{`)
+	p.text(`{"type":"fault"`)
 	var e *fault.Error
 	if !errors.As(err, &e) {
-		p.key("reason", true)
+		p.key("message", false)
 		p.quote(err.Error())
-		p.text("}}")
+		p.text("}")
 		return
 	}
-	p.key("reason", true)
+	p.key("reason", false)
 	p.quote(e.Reason.String())
 	p.key("space", false)
 	p.quote(e.Space.String())
-	p.key("address", false)
+	p.key("addr", false)
 	p.text(`"`)
 	p.hexadecimal(e.Addr)
 	p.text(`"`)
@@ -334,5 +337,5 @@ func (p jsonPrinter) fault(err error) {
 		p.key("detail", false)
 		p.quote(e.Detail)
 	}
-	p.text("}}")
+	p.text("}")
 }

@@ -364,10 +364,10 @@ func TestJSON(t *testing.T) {
 	got := AppendJSON(nil, v, Style{Names: symbols{"x": {base, 8}}, Max: 2})
 	want := `{"comm":"sh","raw":{"hex":"01020304"},"mixed":{"text":"x","hex":"78007900"},` +
 		`"ul":"9232379236109516800","l":"-9214364837600034816",` +
-		`"p":{"address":"0xffff888000001000","symbol":"x","text":"sh"},"e":{"value":10,"name":"BLUE"},` +
+		`"p":{"addr":"0xffff888000001000","symbol":"x","text":"sh"},"e":{"value":10,"name":"BLUE"},` +
 		`"f":{"value":5,"flags":["A","C"]},"b":true,"a":[0,0,{"omitted":1}],"d":0,"z":{},` +
-		`"gone":{"fault":{"reason":"not mapped","space":"kernel virtual","address":"0xffff888000003000"}},` +
-		`"flex":{"address":"0xffff888000001040"}}`
+		`"gone":{"type":"fault","reason":"not mapped","space":"kernel virtual","addr":"0xffff888000003000"},` +
+		`"flex":{"addr":"0xffff888000001040"}}`
 	if string(got) != want {
 		t.Errorf("%s\nwant\n%s", got, want)
 	}
