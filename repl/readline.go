@@ -5,7 +5,6 @@ import (
 	"math"
 	"os"
 	"os/signal"
-	"path/filepath"
 
 	"github.com/chzyer/readline"
 	"golang.org/x/sys/unix"
@@ -102,18 +101,4 @@ func (e *lineEditor) removeTemp() {
 	if e.temp != "" {
 		_ = os.Remove(e.temp)
 	}
-}
-
-// HistoryFile is where the history of the user's sessions is kept by default:
-// $XDG_STATE_HOME/kdive/history, or "" if there is no home.
-func HistoryFile() string {
-	dir := os.Getenv("XDG_STATE_HOME")
-	if dir == "" || !filepath.IsAbs(dir) {
-		home, err := os.UserHomeDir()
-		if err != nil || !filepath.IsAbs(home) {
-			return ""
-		}
-		dir = filepath.Join(home, ".local", "state")
-	}
-	return filepath.Join(dir, "kdive", "history")
 }
