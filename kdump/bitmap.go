@@ -46,6 +46,9 @@ func (b *bitmap) index() error {
 	b.rank = make([]uint64, 0, blocks)
 	buf := make([]byte, min(1<<20, blocks*rankBytes))
 	for done := uint64(0); done < b.bits; {
+		if done = b.skipHole(done); done >= b.bits {
+			break
+		}
 		n := min(uint64(len(buf)), (b.bits-done+7)/8)
 		got, err := b.src.ReadAt(buf[:n], b.off+int64(done/8))
 		chunk := buf[:got]
@@ -66,6 +69,20 @@ func (b *bitmap) index() error {
 		}
 	}
 	return nil
+}
+
+// skipHole enters the blocks of a hole into the index and returns the first
+// bit behind them. A sparse file can claim a bitmap far longer than itself.
+func (b *bitmap) skipHole(done uint64) uint64 {
+	if done%(1<<rankShift) != 0 {
+		return done
+	}
+	next := b.src.DataFrom(b.off+int64(done/8)) - b.off
+	for uint64(next)/rankBytes > done>>rankShift && done < b.bits {
+		b.rank = append(b.rank, b.set)
+		done += 1 << rankShift
+	}
+	return done
 }
 
 func ones(p []byte) int {

@@ -17,10 +17,12 @@ import (
 // memory is a Source over bytes.
 type memory struct{ *bytes.Reader }
 
-func (m memory) Size() int64        { return m.Reader.Size() }
-func (m memory) Stored() int64      { return m.Reader.Size() }
-func (m memory) Warnings() []string { return nil }
-func (m memory) Close() error       { return nil }
+func (m memory) Size() int64 { return m.Reader.Size() }
+
+func (m memory) DataFrom(off int64) int64 { return off }
+func (m memory) Stored() int64            { return m.Reader.Size() }
+func (m memory) Warnings() []string       { return nil }
+func (m memory) Close() error             { return nil }
 
 var _ source.Source = memory{}
 
@@ -78,6 +80,33 @@ func checkBitmap(t *testing.T, b *bitmap, want []bool) {
 	}
 	if b.set != before {
 		t.Errorf("%d bits: %d set, want %d", len(want), b.set, before)
+	}
+}
+
+// sparse is bytes with a hole in front.
+type sparse struct {
+	memory
+	hole int64
+}
+
+func (s sparse) DataFrom(off int64) int64 { return max(off, min(s.hole, s.Size())) }
+
+func TestBitmapWithHole(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	for _, hole := range []int{0, 1, 511, 512, 513, 5000, 9999} {
+		const n = 60000
+		want := bitsOf(n, 0.3, r)
+		raw := make([]byte, n/8)
+		for i := range want {
+			if want[i] = want[i] && i >= hole*8; want[i] {
+				raw[i/8] |= 1 << (i % 8)
+			}
+		}
+		b := &bitmap{src: sparse{memory{bytes.NewReader(raw)}, int64(hole)}, bits: n}
+		if err := b.index(); err != nil {
+			t.Fatal(err)
+		}
+		checkBitmap(t, b, want)
 	}
 }
 

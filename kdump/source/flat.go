@@ -222,6 +222,15 @@ func (f *Flat) ReadAt(p []byte, off int64) (int, error) {
 	return n, nil
 }
 
+// DataFrom looks for the next record. Gaps of a cut-off stream are no holes.
+func (f *Flat) DataFrom(off int64) int64 {
+	if !f.complete || off >= f.size {
+		return off
+	}
+	i := sort.Search(len(f.runs), func(i int) bool { return f.runs[i].end() > off })
+	return max(off, f.runs[i].out)
+}
+
 // headerReader reads record headers with one system call per few of them,
 // without making the stream resident.
 type headerReader struct {

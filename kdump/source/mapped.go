@@ -67,6 +67,18 @@ func (m *Mapped) ReadAt(p []byte, off int64) (n int, err error) {
 	return n, nil
 }
 
+// DataFrom asks the file system for the end of a hole.
+func (m *Mapped) DataFrom(off int64) int64 {
+	next, err := unix.Seek(int(m.f.Fd()), off, unix.SEEK_DATA)
+	switch {
+	case err == unix.ENXIO:
+		return m.Size()
+	case err != nil || next < off:
+		return off
+	}
+	return next
+}
+
 // lastPage is the offset of the file's last page.
 func (m *Mapped) lastPage() int64 { return (m.Size() - 1) &^ 4095 }
 

@@ -28,6 +28,10 @@ type Source interface {
 	// Size is the length of the dump. A hostile flattened stream can claim any.
 	Size() int64
 
+	// DataFrom returns the first offset from off on that need not be zero:
+	// what is before it is a hole. At the end it returns Size.
+	DataFrom(off int64) int64
+
 	// Stored is the length of the file that holds the dump.
 	Stored() int64
 
