@@ -1,6 +1,7 @@
 package command
 
 import (
+	"slices"
 	"strings"
 	"testing"
 )
@@ -72,5 +73,29 @@ func TestRepeat(t *testing.T) {
 	}
 	if got := text(t, "repeat echo x | head -2"); got != "x\nx\n" {
 		t.Errorf("repeat | head: %q", got)
+	}
+}
+
+// TestHelpList checks the columns: fifteen wide, five of them, filled downwards.
+func TestHelpList(t *testing.T) {
+	var names []string
+	lines := strings.Split(strings.Trim(text(t, "help"), "\n"), "\n")
+	lines = lines[:len(lines)-2] // the blank line and the remark
+	for col := 0; col < 5*15; col += 15 {
+		for _, line := range lines {
+			if len(line) >= col+15 {
+				names = append(names, strings.TrimSpace(line[col:col+15]))
+			}
+		}
+	}
+	var want []string
+	for _, c := range commands() {
+		if !c.Hidden {
+			want = append(want, c.Name)
+		}
+	}
+	slices.Sort(want)
+	if !slices.Equal(names, want) {
+		t.Errorf("columns read\n%q\nwant\n%q", names, want)
 	}
 }
