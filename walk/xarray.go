@@ -13,7 +13,6 @@ var errDepth = errors.New("the tree is deeper than it can be")
 type xaNeeds struct {
 	Head   kernel.Field `need:"xarray.xa_head"`
 	Shift  kernel.Field `need:"xa_node.shift"`
-	Offset kernel.Field `need:"xa_node.offset"`
 	Parent kernel.Field `need:"xa_node.parent"`
 	Slots  kernel.Field `need:"xa_node.slots"`
 	Size   kernel.Size  `need:"xa_node"`
