@@ -164,10 +164,18 @@ func (d *Dump) addNotes(notes []Note, damaged []error) {
 	d.notes = notes
 	cpus, bad := parseCPUs(notes)
 	d.cpus = cpus
-	for _, err := range append(damaged, bad...) {
+	damaged = append(damaged, bad...)
+	for i, err := range damaged {
+		if i == maxNoteWarnings {
+			d.warn("%d more notes are damaged", len(damaged)-i)
+			break
+		}
 		d.warn("%v", err)
 	}
 }
+
+// maxNoteWarnings is how many damaged notes are told of singly.
+const maxNoteWarnings = 8
 
 // useVMCoreInfo parses a note's text; the well-formed lines of a damaged one
 // are used.

@@ -72,6 +72,22 @@ func TestParseNotes(t *testing.T) {
 	}
 }
 
+func TestTooManyCPUs(t *testing.T) {
+	notes := make([]Note, 3*maxCPUs)
+	for i := range notes {
+		notes[i] = Note{Name: "CORE", Type: NTPRStatus}
+	}
+	cpus, damaged := parseCPUs(notes)
+	if len(cpus) != maxCPUs || len(damaged) != maxCPUs+1 {
+		t.Errorf("%d CPUs, %d damaged", len(cpus), len(damaged))
+	}
+	d := &Dump{}
+	d.addNotes(notes, nil)
+	if len(d.Warnings()) != maxNoteWarnings+1 {
+		t.Errorf("%d warnings", len(d.Warnings()))
+	}
+}
+
 func TestSniff(t *testing.T) {
 	m := &vmcoretest.Memory{}
 	m.Write(0, []byte("x"))

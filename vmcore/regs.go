@@ -53,6 +53,9 @@ const (
 	qemuKernelGS = 432
 )
 
+// maxCPUs is the largest NR_CPUS that x86 kernels can be built for.
+const maxCPUs = 8192
+
 // parseCPUs reads the CPUs' states out of the notes: the n-th PRSTATUS and the
 // n-th QEMU note belong to the n-th CPU.
 func parseCPUs(notes []Note) (cpus []CPUState, damaged []error) {
@@ -66,6 +69,8 @@ func parseCPUs(notes []Note) (cpus []CPUState, damaged []error) {
 	}
 	for _, n := range notes {
 		switch {
+		case max(status, qemu) >= maxCPUs:
+			return cpus, append(damaged, fmt.Errorf("notes of more than %d CPUs", maxCPUs))
 		case n.Name == "CORE" && n.Type == NTPRStatus:
 			c := at(&status)
 			if len(n.Desc) < prstatusSize {

@@ -22,9 +22,9 @@ const (
 
 var flatSignature = []byte("makedumpfile\x00\x00\x00\x00")
 
-// maxRuns bounds the index at 512 MiB. The writers put 4 KiB to 64 KiB in a
-// record, so that a real stream of 1 TiB needs less than a tenth of it.
-const maxRuns = 16 << 20
+// maxRuns bounds the index at 256 MiB. The writers put 4 KiB to 64 KiB in a
+// record, so that a real stream of 1 TiB needs a tenth of it.
+const maxRuns = 8 << 20
 
 // maxOffset is the largest offset of a dump that makes sense, 1 EiB.
 const maxOffset = 1 << 60
