@@ -25,7 +25,6 @@ type Emitter struct {
 	text   []byte // scratch for text before it is cleaned
 	err    error
 	stop   func(error)
-	wrote  bool
 	closed bool
 }
 
@@ -132,7 +131,6 @@ func (o *Emitter) flush() {
 	if len(o.buf) == 0 || o.err != nil {
 		return
 	}
-	o.wrote = true
 	_, o.err = o.w.Write(o.buf)
 	o.buf = o.buf[:0]
 	if o.err != nil && o.stop != nil {
