@@ -2,6 +2,7 @@ package debuginfo
 
 import (
 	"debug/dwarf"
+	"errors"
 
 	"github.com/kdive/kdive/debuginfo/die"
 	"github.com/kdive/kdive/debuginfo/scan"
@@ -126,8 +127,16 @@ func kindOf(t dwarf.Tag) scan.Kind {
 	return scan.None
 }
 
-// maxShape bounds nesting of what a shape looks at.
-const maxShape = 24
+// maxShape bounds nesting of what a shape looks at, maxShapeWork the number of
+// entries. A shape that would need more differs from every other.
+const (
+	maxShape     = 24
+	maxShapeWork = 1 << 17
+)
+
+type shaper struct{ left int }
+
+var errShape = errors.New("type too large to compare")
 
 // shapeAt is a digest of the layout that an entry describes: members with
 // names, places and types, the types of members by name.
@@ -136,7 +145,8 @@ func (in *Info) shapeAt(off int) (uint64, error) {
 	if err != nil {
 		return 0, err
 	}
-	return shape(&e, 0)
+	s := shaper{left: maxShapeWork}
+	return s.shape(&e, 0)
 }
 
 // shapeAttrs are the attributes that make up a layout.
@@ -146,7 +156,10 @@ var shapeAttrs = [...]dwarf.Attr{
 }
 
 // shape of an entry: its own attributes, its type, its children.
-func shape(e *die.Entry, depth int) (uint64, error) {
+func (sh *shaper) shape(e *die.Entry, depth int) (uint64, error) {
+	if sh.left--; sh.left < 0 {
+		return 0, errShape
+	}
 	h := uint64(e.Tag)
 	if depth > 0 && kindOf(e.Tag) != scan.None {
 		if name := e.Name(); name != "" {
@@ -168,7 +181,7 @@ func shape(e *die.Entry, depth int) (uint64, error) {
 	if t, ok, err := e.Ref(dwarf.AttrType); err != nil {
 		return 0, err
 	} else if ok && t.Valid() {
-		s, err := shape(&t, depth+1)
+		s, err := sh.shape(&t, depth+1)
 		if err != nil {
 			return 0, err
 		}
@@ -178,7 +191,7 @@ func shape(e *die.Entry, depth int) (uint64, error) {
 		if err != nil {
 			return 0, err
 		}
-		s, err := shape(&c, depth+1)
+		s, err := sh.shape(&c, depth+1)
 		if err != nil {
 			return 0, err
 		}

@@ -58,6 +58,8 @@ type Info struct {
 	units  map[int]*unit // by offset of the header
 	ids    *line.FileIDs
 	tables map[int]*line.Table // by offset of the unit
+	rows   int                 // of tables
+	files  int                 // file names of units
 	warn   []error
 	open   []*index.Index // indexes to close
 }

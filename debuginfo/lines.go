@@ -88,8 +88,8 @@ func (in *Info) Lines(low, high uint64) iter.Seq[LineRow] {
 	}
 }
 
-// maxTables bounds the line tables that are kept; a table takes some 30 KB.
-const maxTables = 256
+// maxRows bounds the rows of the line tables that are kept, at 16 bytes each.
+const maxRows = 1 << 20
 
 // tableAt is the line table of the unit that an address belongs to.
 func (in *Info) tableAt(pc uint64) (*unit, *line.Table, error) {
@@ -143,8 +143,9 @@ func (in *Info) table(u *unit) (*line.Table, error) {
 	}
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	if len(in.tables) >= maxTables {
+	if in.rows += t.Rows(); in.rows > maxRows {
 		clear(in.tables)
+		in.rows = t.Rows()
 	}
 	in.tables[u.Off] = t
 	return t, nil

@@ -16,6 +16,9 @@ func (in *Info) members(u *unit, e *die.Entry, def *ctype.Def) error {
 		if c.Tag != dwarf.TagMember {
 			continue
 		}
+		if len(def.Members) >= maxList {
+			return errList
+		}
 		m := ctype.Member{Name: c.Name()}
 		if m.Type, err = in.typeOf(u, &c); err != nil {
 			return err

@@ -57,6 +57,10 @@ func rank(s Symbol) int {
 	return r
 }
 
+// maxAliases bounds the symbols of one address. Kernels give thousands of
+// __kstrtabns_ symbols one empty string.
+const maxAliases = 1 << 16
+
 // SymbolsAt is all symbols with the highest address that is not above addr, in
 // the order of the symbol table.
 func (in *Info) SymbolsAt(addr uint64) []Symbol {
@@ -64,7 +68,7 @@ func (in *Info) SymbolsAt(addr uint64) []Symbol {
 	in.withSymbols(func(x *index.Index, t *elffile.SymbolTable) {
 		n := x.SymbolAfter(addr)
 		at, _ := x.Symbol(n - 1)
-		for i := n - 1; i >= 0; i-- {
+		for i := n - 1; i >= 0 && len(list) < maxAliases; i-- {
 			a, k := x.Symbol(i)
 			if a != at {
 				break

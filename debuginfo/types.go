@@ -122,6 +122,14 @@ func baseType(name string, e *die.Entry) *ctype.Type {
 	return ctype.New(kind, name, def)
 }
 
+// maxList bounds members, enumerators and parameters of one type.
+const maxList = 1 << 17
+
+// maxParams bounds the parameters of one function; C promises 127.
+const maxParams = 512
+
+var errList = fmt.Errorf("more than %d members", maxList)
+
 // maxSize bounds sizes and counts, so that arithmetic on them cannot overflow.
 const maxSize = 1 << 46
 
@@ -181,6 +189,9 @@ func enumerators(e *die.Entry, def *ctype.Def) error {
 		if enc == 0 && n < 0 {
 			def.Signed = true
 		}
+		if len(def.Enumerators) >= maxList {
+			return errList
+		}
 		def.Enumerators = append(def.Enumerators, ctype.Enumerator{Name: c.Name(), Value: n})
 	}
 	// The form of a value says nothing about its sign: extend as the enum does.
@@ -234,6 +245,9 @@ func (in *Info) function(u *unit, e *die.Entry, def *ctype.Def) error {
 		}
 		switch c.Tag {
 		case dwarf.TagFormalParameter:
+			if len(def.Params) >= maxParams {
+				return errList
+			}
 			p := ctype.Param{Name: c.Name()}
 			if p.Type, err = in.typeOf(u, &c); err != nil {
 				return err

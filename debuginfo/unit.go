@@ -34,6 +34,10 @@ func (in *Info) unitOf(off int) (*unit, error) {
 	return in.unitAt(u.Off)
 }
 
+// maxFiles bounds the file tables of the units that are kept, at some 50 bytes
+// an entry. A kernel has 700,000 in all.
+const maxFiles = 1 << 21
+
 // unitAt is the unit whose header is at off.
 func (in *Info) unitAt(off int) (*unit, error) {
 	in.mu.Lock()
@@ -59,6 +63,10 @@ func (in *Info) unitAt(off int) (*unit, error) {
 	defer in.mu.Unlock()
 	if first := in.units[off]; first != nil {
 		return first, nil
+	}
+	if in.files += len(u.head.Files); in.files > maxFiles {
+		clear(in.units)
+		in.files = len(u.head.Files)
 	}
 	u.ids = in.ids.Append(nil, &u.head)
 	u.paths = make([]string, len(u.head.Files))

@@ -24,8 +24,9 @@ var errAbbrevEnd = errors.New("abbreviation table ends early")
 
 // AbbrevReader runs over one abbreviation table.
 type AbbrevReader struct {
-	buf  Buf
-	Code uint64 // of the declaration just read
+	buf   Buf
+	start int
+	Code  uint64 // of the declaration just read
 	Abbrev
 	Err error
 }
@@ -37,7 +38,7 @@ func ReadAbbrevs(section []byte, off uint64) AbbrevReader {
 		r.Err = fmt.Errorf("abbreviation table at %#x: outside .debug_abbrev", off)
 		return r
 	}
-	r.buf = At(section, int(off))
+	r.buf, r.start = At(section, int(off)), int(off)
 	return r
 }
 
@@ -80,8 +81,13 @@ func (r *AbbrevReader) Next() bool {
 type abbrevTable struct {
 	dense  []Abbrev
 	sparse map[uint64]*Abbrev
+	weight int // bytes of memory, about
 }
 
+var errNoAbbrevs = errors.New("empty abbreviation table")
+
+// parseAbbrevs reads a table; of a damaged one what comes before the damage. The
+// error says why there is no more, and matters only if there is nothing.
 func parseAbbrevs(section []byte, off uint64) (*abbrevTable, error) {
 	t := &abbrevTable{}
 	r := ReadAbbrevs(section, off)
@@ -99,8 +105,15 @@ func parseAbbrevs(section []byte, off uint64) (*abbrevTable, error) {
 		}
 		t.sparse[r.Code] = &a
 	}
+	t.weight = 24*len(pool) + 40*len(t.dense) + 100*len(t.sparse)
+	if r.Err == nil {
+		r.Err = errNoAbbrevs
+	}
 	return t, r.Err
 }
+
+// Len is the number of bytes read so far.
+func (r *AbbrevReader) Len() int { return r.buf.Pos - r.start }
 
 func (t *abbrevTable) find(code uint64) *Abbrev {
 	if code-1 < uint64(len(t.dense)) {

@@ -1,9 +1,11 @@
 package die
 
 import (
+	"cmp"
 	"debug/dwarf"
 	"fmt"
 	"iter"
+	"slices"
 )
 
 // Entry is one debugging information entry: a cursor that decodes attributes
@@ -25,7 +27,7 @@ func (u *Unit) Entry(off int) (Entry, error) {
 		return Entry{}, fmt.Errorf("entry at %#x: outside its unit", off)
 	}
 	t, err := u.abbrevs()
-	if t == nil || len(t.dense)+len(t.sparse) == 0 {
+	if err != nil {
 		return Entry{}, fmt.Errorf("entry at %#x: %w", off, err)
 	}
 	b := At(u.d.Info[:u.End], off)
@@ -113,18 +115,17 @@ func (e *Entry) Ref(a dwarf.Attr) (Entry, bool, error) {
 	return t, true, err
 }
 
-// UnitOf is the unit that covers an offset in .debug_info. It walks the unit
-// headers: for the rare reference from one unit into another.
+// UnitOf is the unit that covers an offset in .debug_info.
 func (d *Data) UnitOf(off int) (*Unit, error) {
-	for h, err := range d.Headers() {
-		if off >= h.Off && off < h.End {
-			if err != nil {
-				return nil, err
-			}
-			return d.Unit(h.Off)
-		}
+	heads := d.heads()
+	i, found := slices.BinarySearchFunc(heads, off, func(h Header, off int) int { return cmp.Compare(h.Off, off) })
+	if !found {
+		i--
 	}
-	return nil, fmt.Errorf("entry at %#x: in no unit", off)
+	if i < 0 || off >= heads[i].End {
+		return nil, fmt.Errorf("entry at %#x: in no unit", off)
+	}
+	return d.Unit(heads[i].Off)
 }
 
 // after is the offset behind the entry's own attributes.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"sync"
+	"sync/atomic"
 )
 
 // Sections are the contents of the DWARF sections; those that a file lacks are
@@ -19,12 +20,35 @@ type Sections struct {
 type Data struct {
 	Sections
 
-	mu    sync.Mutex
-	units map[int]*Unit // by offset; parsed when first asked for
+	mu     sync.Mutex
+	units  map[int]*Unit // by offset; parsed when first asked for
+	tables map[uint64]*abbrevTable
+	weight int // bytes of tables, about
+	heads  func() []Header
+	work   atomic.Int64 // bytes of abbreviation declarations read by Spend's callers
 }
 
 // New makes a Data of sections.
-func New(s Sections) *Data { return &Data{Sections: s, units: make(map[int]*Unit)} }
+func New(s Sections) *Data {
+	d := &Data{Sections: s, units: make(map[int]*Unit), tables: make(map[uint64]*abbrevTable)}
+	d.heads = sync.OnceValue(func() []Header {
+		var list []Header
+		for h, err := range d.Headers() {
+			if err == nil {
+				list = append(list, h)
+			}
+		}
+		return list
+	})
+	return d
+}
+
+// Spend accounts for n bytes of abbreviations read while running over all
+// units; false once it is too much. Real units read their own table once, or
+// share one; a damaged file may make a million units read the longest table.
+func (d *Data) Spend(n int) bool {
+	return d.work.Add(int64(n)) <= 16*int64(len(d.Abbrev))+1<<24
+}
 
 // Unit types (DWARF 5, 7.5.1).
 const (
@@ -109,7 +133,41 @@ type Unit struct {
 	d                                      *Data
 	name, compDir                          Value
 	strOffBase, addrBase, rngBase, lstBase uint64
-	abbrevs                                func() (*abbrevTable, error)
+	table                                  atomic.Pointer[abbrevTable]
+}
+
+// maxWeight bounds the abbreviation tables that are kept.
+const maxWeight = 128 << 20
+
+// abbrevs is the unit's abbreviation table.
+func (u *Unit) abbrevs() (*abbrevTable, error) {
+	if t := u.table.Load(); t != nil {
+		return t, nil
+	}
+	d := u.d
+	d.mu.Lock()
+	t := d.tables[u.AbbrevOff]
+	d.mu.Unlock()
+	if t == nil {
+		var err error
+		if t, err = parseAbbrevs(d.Abbrev, u.AbbrevOff); len(t.dense)+len(t.sparse) == 0 {
+			return nil, err
+		}
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.tables[u.AbbrevOff] == nil {
+		if d.weight += t.weight; d.weight > maxWeight {
+			clear(d.tables)
+			for _, other := range d.units {
+				other.table.Store(nil)
+			}
+			d.weight = t.weight
+		}
+		d.tables[u.AbbrevOff] = t
+	}
+	u.table.Store(t)
+	return t, nil
 }
 
 // Unit reads the unit at off. It is read once and shared.
@@ -133,7 +191,6 @@ func (d *Data) Unit(off int) (*Unit, error) {
 // Open reads the root entry of a unit. Unlike Unit it keeps nothing.
 func (d *Data) Open(h Header) (*Unit, error) {
 	u := &Unit{Header: h, d: d, StmtList: -1}
-	u.abbrevs = sync.OnceValues(func() (*abbrevTable, error) { return parseAbbrevs(d.Abbrev, h.AbbrevOff) })
 	root, err := u.root()
 	if err != nil {
 		return nil, fmt.Errorf("unit at %#x: %w", h.Off, err)
@@ -173,9 +230,12 @@ func (u *Unit) root() (Entry, error) {
 		return Entry{}, errors.New("no root entry")
 	}
 	r := ReadAbbrevs(u.d.Abbrev, u.AbbrevOff)
-	for r.Next() {
+	for n := 0; r.Next(); n++ {
 		if r.Code == code {
 			return Entry{Unit: u, Off: u.First, Abbrev: &r.Abbrev, data: b.Pos}, nil
+		}
+		if n > 64 && !u.d.Spend(8) {
+			return Entry{}, errors.New("too many abbreviations")
 		}
 	}
 	if r.Err != nil {

@@ -190,6 +190,15 @@ func (m *machine) endSequence() {
 	m.reset()
 }
 
+// Rows is the number of rows of the table.
+func (t *Table) Rows() int {
+	n := 0
+	for i := range t.Sequences {
+		n += len(t.Sequences[i].Rows)
+	}
+	return n
+}
+
 // Find is the row that an address belongs to.
 func (t *Table) Find(pc uint64) (Row, bool) {
 	i, _ := slices.BinarySearchFunc(t.Sequences, pc, func(s Sequence, pc uint64) int {

@@ -89,7 +89,13 @@ func kindOf(t dwarf.Tag) Kind {
 	return None
 }
 
-var errCodes = errors.New("abbreviation codes are not 1, 2, 3 ...")
+var (
+	errCodes   = errors.New("abbreviation codes are not 1, 2, 3 ...")
+	errAbbrevs = errors.New("too many abbreviations")
+)
+
+// maxAbbrevs bounds one table; those of kernels have some 150.
+const maxAbbrevs = 1 << 18
 
 // fieldOf is the field that an attribute goes to. Entries that are not
 // recorded need only their sibling.
@@ -127,20 +133,41 @@ type compiler struct {
 	progs     []program
 	ops       []op
 	constants []constant
-	skip      int // bytes to skip before the next operation
+	skip      int   // bytes to skip before the next operation
+	last      shape // the table that is compiled already
+}
+
+// shape is what a compiled table depends on.
+type shape struct {
+	off               uint64
+	version, addrSize int
 }
 
 // table compiles the abbreviation table of a unit. Codes that are not 1, 2, 3
 // ... are refused: no compiler makes them, and units with them can still be
 // read entry by entry.
 func (c *compiler) table(d *die.Data, h *die.Header) error {
+	s := shape{h.AbbrevOff, h.Version, h.AddrSize}
+	if s == c.last {
+		return nil
+	}
+	c.last = shape{}
 	c.progs, c.ops, c.constants = c.progs[:0], c.ops[:0], c.constants[:0]
 	r := die.ReadAbbrevs(d.Abbrev, h.AbbrevOff)
 	for r.Next() {
 		if r.Code != uint64(len(c.progs))+1 {
 			return errCodes
 		}
+		if len(c.progs) >= maxAbbrevs {
+			return errAbbrevs
+		}
 		c.compile(&r.Abbrev, h)
+	}
+	if !d.Spend(r.Len()) {
+		return errAbbrevs
+	}
+	if r.Err == nil {
+		c.last = s
 	}
 	return r.Err
 }

@@ -127,7 +127,7 @@ func (w *worker) add(f *fields, r Record) bool {
 		r.Name = die.InfoRef(w.nameOff)
 	}
 	r.Hash = die.Hash(w.d.String(r.Name))
-	if f[fName] != 0 {
+	if f[fName] != 0 && w.records.count < maxRecords {
 		*w.records.next() = r
 	}
 	return true
@@ -177,11 +177,18 @@ func (t *table) grow() {
 }
 
 // chunks is a list that grows without copying.
-type chunks struct{ list [][]Record }
+type chunks struct {
+	list  [][]Record
+	count int
+}
 
-const chunkSize = 1 << 13
+const (
+	chunkSize  = 1 << 13
+	maxRecords = 1 << 21 // of one worker; kernels have 200,000 in all
+)
 
 func (c *chunks) next() *Record {
+	c.count++
 	n := len(c.list)
 	if n == 0 || len(c.list[n-1]) == chunkSize {
 		c.list = append(c.list, make([]Record, 0, chunkSize))

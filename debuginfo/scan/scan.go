@@ -121,6 +121,9 @@ func Scan(d *die.Data, guard func(func() error) error, progress func(done int)) 
 				failed = err
 			}
 			res.Parts = append(res.Parts, w.parts()...)
+			if w.records.count >= maxRecords {
+				res.warn(fmt.Errorf("more than %d names: some are left out", maxRecords))
+			}
 			for _, err := range w.warnings {
 				res.warn(err)
 			}

@@ -15,6 +15,7 @@ type worker struct {
 	head     line.Header
 	ids      *line.FileIDs
 	files    []uint64 // identities of the unit's files
+	table    int64    // of the files: offset in .debug_line
 	root     *die.Unit
 	seen     table
 	records  chunks
@@ -23,7 +24,7 @@ type worker struct {
 }
 
 func newWorker(d *die.Data) *worker {
-	return &worker{d: d, ids: line.NewFileIDs(&d.Sections)}
+	return &worker{d: d, table: -1, ids: line.NewFileIDs(&d.Sections)}
 }
 
 func (w *worker) parts() [][]Record { return w.records.list }
@@ -52,9 +53,11 @@ func (w *worker) unit(h die.Header, out *Unit) error {
 	if err := w.compiler.table(w.d, &h); err != nil {
 		return fmt.Errorf("unit at %#x (%s): %w", h.Off, u.Name(), err)
 	}
-	w.files = w.files[:0]
-	if u.StmtList >= 0 && w.head.Read(&w.d.Sections, u.StmtList) == nil {
-		w.files = w.ids.Append(w.files, &w.head)
+	if u.StmtList != w.table {
+		w.files, w.table = w.files[:0], u.StmtList
+		if w.d.Spend(16*len(w.head.Files)) && w.head.Read(&w.d.Sections, u.StmtList) == nil {
+			w.files = w.ids.Append(w.files, &w.head)
+		}
 	}
 	if off, e := w.entries(); e != nil {
 		return fmt.Errorf("unit at %#x (%s), entry at %#x: %w", h.Off, u.Name(), off, e)
