@@ -22,10 +22,13 @@ func All(t *Target) []*repl.Command {
 		help(t),
 		history(t, "h"),
 		history(t, "history"),
+		log(t),
 		ptob(t),
 		ptov(t),
+		rd(t),
 		repeat(t),
 		set(t),
+		sys(t),
 		vmcoreinfo(t),
 	}
 }

@@ -48,27 +48,41 @@ var without = map[string]bool{"refresh": true, "console": true, "debug": true, "
 func set(t *Target) *repl.Command {
 	return &repl.Command{
 		Name:     "set",
-		Synopsis: "[variable [value] ...]\n-v",
-		Summary:  "show or change variables of the session",
+		Synopsis: "[pid | task | -p | -c cpu]\nvariable [value] ...\n-v",
+		Summary:  "show or change the current task, or variables of the session",
 		Detail: `
+The current task is what commands like bt, files and vm mean when no task is named.
+At first it is the one that panicked. Without an operand it is shown; a PID, the
+address of a task_struct or a command name makes that task the current one.
+
 A variable alone shows its value. Several pairs of variable and value may be given
 at once. "set -v" lists all variables.`,
 		Options: []repl.Option{
+			{Name: "p", Help: "the task that panicked"},
+			{Name: "c", Arg: "cpu", Help: "the task that ran on a CPU"},
 			{Name: "v", Help: "list all variables"},
 		},
 		Examples: []repl.Example{
+			{Line: "set 1234", Help: "Make the task with PID 1234 the current one."},
 			{Line: "set radix 16", Help: "Print numbers of values in hexadecimal."},
 			{Line: "set scroll off", Help: "No pager."},
 		},
-		Records: []output.Describer{settingRecord},
+		Records: []output.Describer{settingRecord, contextRecord},
 		Complete: func(sh *repl.Shell, args []string, prefix string) []string {
 			return sh.VariableNames(args, prefix)
 		},
-		Run: func(_ context.Context, c *repl.Call) error { return runSet(c) },
+		Run: func(_ context.Context, c *repl.Call) error { return runSet(t, c) },
 	}
 }
 
-func runSet(c *repl.Call) error {
+func runSet(t *Target, c *repl.Call) error {
+	switch {
+	case c.Has("v"):
+	case c.Has("p") || c.Has("c") || len(c.Args) > 0 && !isVariable(c, c.Args[0]) && !without[c.Args[0]]:
+		return setContext(t, c)
+	case len(c.Args) == 0 && t.Opened != nil:
+		return showContext(t, c)
+	}
 	if c.Has("v") || len(c.Args) == 0 {
 		for _, v := range c.Shell.Variables() {
 			settingRecord.Emit(c.Out, newSetting(v))

@@ -17,6 +17,8 @@ import (
 type Target struct {
 	Symbols Symbols
 	Opened  *kdive.Target // nil in a session without a dump
+
+	context taskContext
 }
 
 // Symbols finds kernel symbols at their run-time addresses.
