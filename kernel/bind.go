@@ -23,7 +23,8 @@ import (
 //	}
 //
 // Alternatives are tried in order, newest spelling first. A leading "?" makes a
-// need optional: Present tells. Kernel versions never come into it.
+// need optional: Present tells. Symbols are those of the kernel image. Kernel
+// versions never come into it.
 
 // Field is where a member lies within its outermost struct.
 type Field struct {
@@ -176,7 +177,7 @@ func bindOne(l Layouts, dst any, spec string) error {
 				*dst = Size(t.Size())
 			}
 		case *Sym:
-			a, ok := l.Symbol(alt)
+			a, ok := l.ImageSymbol(alt)
 			*dst = Sym(a)
 			err = found(ok, alt)
 		case *Enum:

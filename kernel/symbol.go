@@ -3,15 +3,25 @@ package kernel
 import "github.com/kdive/kdive/debuginfo"
 
 // Symbol is the run-time address of a symbol of the kernel image, or of a
-// module if the image has none of that name. Of per-CPU symbols it is the
-// offset that PerCPU takes. Without debug info it knows what VMCOREINFO lists.
+// module if the image has none of that name. See ImageSymbol.
 func (k *Kernel) Symbol(name string) (uint64, bool) {
+	if addr, ok := k.ImageSymbol(name); ok || k.Info == nil {
+		return addr, ok
+	}
+	if s := k.moduleSymbols(name); len(s) > 0 {
+		return s[0].Addr, true
+	}
+	return 0, false
+}
+
+// ImageSymbol is the run-time address of a symbol of the kernel image. It costs
+// no look at the modules' symbol tables, whose reading takes milliseconds. Of
+// per-CPU symbols it is the offset that PerCPU takes. Without debug info it
+// knows what VMCOREINFO lists.
+func (k *Kernel) ImageSymbol(name string) (uint64, bool) {
 	if k.Info != nil {
 		if s := k.Info.Lookup(name); len(s) > 0 {
 			return k.runtime(s[0].Addr), true
-		}
-		if s := k.moduleSymbols(name); len(s) > 0 {
-			return s[0].Addr, true
 		}
 		return 0, false
 	}

@@ -34,7 +34,7 @@ type View interface {
 type Layouts interface {
 	StructType(name string) (*ctype.Type, error)
 	VariableType(name string) (*ctype.Type, error)
-	Symbol(name string) (addr uint64, ok bool)
+	ImageSymbol(name string) (addr uint64, ok bool)
 	Enumerator(name string) (value int64, ok bool)
 }
 

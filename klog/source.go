@@ -30,7 +30,7 @@ func (g getter) in(obj []byte) uint64 {
 }
 
 func (s *source) symbol(name string) (uint64, bool) {
-	if a, ok := s.k.Symbol(name); ok {
+	if a, ok := s.k.ImageSymbol(name); ok {
 		return a, true
 	}
 	if s.info != nil {

@@ -152,7 +152,7 @@ type Load [3]uint64
 
 // ReadLoad reads avenrun.
 func ReadLoad(k kernel.View) (l Load, err error) {
-	addr, ok := k.Symbol("avenrun")
+	addr, ok := k.ImageSymbol("avenrun")
 	if !ok {
 		return l, errors.New("no symbol avenrun")
 	}
@@ -195,7 +195,7 @@ func CPUs(k kernel.View) (present, offline int, err error) {
 // is a data symbol of.
 func variable(k kernel.View, size int, names ...string) (uint64, error) {
 	for _, name := range names {
-		addr, ok := k.Symbol(name)
+		addr, ok := k.ImageSymbol(name)
 		if !ok {
 			continue
 		}

@@ -66,7 +66,7 @@ var dmiNames = []string{"DMI_BIOS_VENDOR", "DMI_BIOS_VERSION", "DMI_BIOS_DATE", 
 
 // ReadDMI reads the strings that the firmware gave.
 func ReadDMI(k kernel.View) ([]DMI, error) {
-	ident, ok := k.Symbol("dmi_ident")
+	ident, ok := k.ImageSymbol("dmi_ident")
 	if !ok {
 		return nil, fmt.Errorf("no symbol dmi_ident")
 	}

@@ -178,8 +178,8 @@ func (k *Kernel) VariableType(name string) (*ctype.Type, error) {
 	return nil, fmt.Errorf("no variable %s", name)
 }
 
-// Symbol implements kernel.Layouts.
-func (k *Kernel) Symbol(name string) (uint64, bool) {
+// ImageSymbol implements kernel.Layouts.
+func (k *Kernel) ImageSymbol(name string) (uint64, bool) {
 	if k.NoDebugInfo {
 		if k.Info == nil {
 			return 0, false
