@@ -26,7 +26,7 @@ func (in *Info) setUpIndex() {
 		return index.Parse(index.Build(in.identity(), nil, s), in.identity())
 	})
 	in.index = sync.OnceValues(func() (*index.Index, error) {
-		if x := in.usable((*index.Index).CheckNames); x != nil {
+		if x := in.usable((*index.Index).Check); x != nil {
 			return x, nil
 		}
 		return in.buildIndex(symbols)

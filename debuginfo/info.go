@@ -74,17 +74,26 @@ func Open(path string, opt Options) (*Info, error) {
 	if err != nil {
 		return nil, err
 	}
-	in := &Info{path: path, opt: opt, file: f, dbg: f, types: make(map[int]*ctype.Type), defs: make(map[defName]*defSet), units: make(map[int]*unit), tables: make(map[int]*line.Table)}
+	dbg := f
 	if opt.DebugPath != "" {
-		if in.dbg, err = elffile.Open(opt.DebugPath); err != nil {
+		if dbg, err = elffile.Open(opt.DebugPath); err != nil {
 			f.Close()
 			return nil, err
 		}
 	}
+	return newInfo(f, dbg, opt), nil
+}
+
+func newInfo(f, dbg *elffile.File, opt Options) *Info {
+	in := &Info{
+		path: f.Path, opt: opt, file: f, dbg: dbg,
+		types: make(map[int]*ctype.Type), defs: make(map[defName]*defSet),
+		units: make(map[int]*unit), tables: make(map[int]*line.Table),
+	}
 	in.sections = sync.OnceValues(in.loadSections)
 	in.symtab = sync.OnceValues(in.dbg.Symbols)
 	in.setUpIndex()
-	return in, nil
+	return in
 }
 
 // Start loads or builds the index in the background.

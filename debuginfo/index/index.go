@@ -79,7 +79,7 @@ type table struct {
 // errFormat is in the chain of errors that mean: build the index again.
 var errFormat = errors.New("index ill-formed or of another object")
 
-// Parse checks the header of an index. The tables are checked by CheckNames and
+// Parse checks the header of an index. The tables are checked by Check and
 // CheckSymbols, which need not be called for an index just built.
 func Parse(data []byte, id Identity) (*Index, error) {
 	if len(data) < headerSize || [8]byte(data[:8]) != magic {
@@ -126,9 +126,9 @@ func (x *Index) Close() error {
 	return x.close()
 }
 
-// CheckNames verifies the check sums of the tables of names and units, which
-// costs about a millisecond for a kernel.
-func (x *Index) CheckNames() error { return x.check(tUnits, tRecords) }
+// Check verifies the check sums of all tables, which costs about a millisecond
+// for a kernel.
+func (x *Index) Check() error { return x.check(0, numTables-1) }
 
 // CheckSymbols verifies the check sums of the tables of symbols.
 func (x *Index) CheckSymbols() error { return x.check(tSymAddrs, tSymNames) }
