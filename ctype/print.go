@@ -15,7 +15,7 @@ type Line struct {
 }
 
 // maxLines bounds a definition; damaged types can contain themselves.
-const maxLines = 100000
+const maxLines = 20000
 
 // Definition of a struct, union, enum or typedef, line by line, anonymous
 // structs and unions expanded in place. Other types are one line.

@@ -95,25 +95,25 @@ func (b *block) has(off, n int64) bool {
 	return off >= 0 && n >= 0 && off <= int64(len(b.data)) && n <= int64(len(b.data))-off
 }
 
-// raw returns n bytes from the start of the object. scratch is used if the
-// bytes have to be read and fit.
-func (v Value) raw(n int64, scratch []byte) ([]byte, error) {
+// raw returns n bytes from the start of the object.
+func (v Value) raw(n int64) ([]byte, error) {
 	if v.blk != nil {
 		if p, err, ok := v.blk.slice(v.off, n); ok {
 			return p, err
 		}
 	}
+	return v.read(n)
+}
+
+// read is raw for bytes that have not been read ahead.
+func (v Value) read(n int64) ([]byte, error) {
 	if !v.lval || v.mem == nil {
 		return nil, fmt.Errorf("%s has no byte %d", v.typ, n-1)
 	}
 	if n < 0 || n > maxBytes {
 		return nil, fmt.Errorf("%s: %d bytes are too many to read at once", v.typ, n)
 	}
-	p := scratch
-	if int64(len(p)) < n {
-		p = make([]byte, n)
-	}
-	p = p[:n]
+	p := make([]byte, n)
 	if err := v.mem.Read(p, v.addr); err != nil {
 		return nil, err
 	}
@@ -133,7 +133,7 @@ func (v Value) Bytes() ([]byte, error) {
 		}
 		return p[:max(0, min(v.typ.Size(), 8))], nil
 	}
-	return v.raw(v.typ.Size(), nil)
+	return v.raw(v.typ.Size())
 }
 
 // immediate reports whether the bits of v are in v.addr.

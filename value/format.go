@@ -55,19 +55,26 @@ func plainCharPointer(t *ctype.Type) bool {
 	return e.Kind() == ctype.Int && e.Name() == "char"
 }
 
-// maxText bounds the text of one value: nested arrays of a damaged type can ask
-// for any amount.
-const maxText = 16 << 20
+// Bounds on the printing of one value: nested arrays and structs of a damaged
+// type can ask for any amount of text and of work without text.
+const (
+	maxText  = 16 << 20
+	maxSteps = 4 << 20 // members and elements
+)
 
 type printer struct {
 	out []byte
 	Style
 	hex   bool
 	start int // length of out when printing began
+	steps int
 }
 
-// full reports whether the text has reached its bound.
-func (p *printer) full() bool { return len(p.out)-p.start > maxText }
+// full counts a member or element and reports whether a bound is reached.
+func (p *printer) full() bool {
+	p.steps++
+	return len(p.out)-p.start > maxText || p.steps > maxSteps
+}
 
 func newPrinter(dst []byte, s Style) *printer {
 	if s.Max <= 0 {

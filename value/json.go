@@ -59,9 +59,25 @@ func (p jsonPrinter) key(name string, first bool) {
 }
 
 func (p jsonPrinter) quote(s string) {
+	if plainASCII(s) {
+		p.text(`"`)
+		p.text(s)
+		p.text(`"`)
+		return
+	}
 	// encoding/json replaces what is not UTF-8 and cannot fail on a string.
 	b, _ := json.Marshal(s)
 	p.out = append(p.out, b...)
+}
+
+// plainASCII reports whether s stands for itself in a JSON string.
+func plainASCII(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c > '~' || c == '"' || c == '\\' || c == '<' || c == '>' || c == '&' {
+			return false
+		}
+	}
+	return true
 }
 
 func (p jsonPrinter) value(v Value, level int) {
@@ -84,7 +100,7 @@ func (p jsonPrinter) value(v Value, level int) {
 	case ctype.Array:
 		p.array(v, u, level)
 	case ctype.Int:
-		p.integer(v)
+		p.integer(v, u)
 	case ctype.Bool:
 		n, err := v.Uint()
 		switch {
@@ -188,7 +204,7 @@ func (p jsonPrinter) array(v Value, u *ctype.Type, level int) {
 const maxHex = 64 << 10
 
 func (p jsonPrinter) chars(v Value, n int64, u *ctype.Type) {
-	b, err := v.loadN(min(n, maxHex)).raw(min(n, maxHex), nil)
+	b, err := v.loadN(min(n, maxHex)).raw(min(n, maxHex))
 	if err != nil {
 		p.fault(err)
 		return
@@ -229,7 +245,27 @@ func (p jsonPrinter) chars(v Value, n int64, u *ctype.Type) {
 // maxExact is the largest integer up to which every JSON reader is exact.
 const maxExact = 1 << 53
 
-func (p jsonPrinter) integer(v Value) {
+func (p jsonPrinter) integer(v Value, u *ctype.Type) {
+	if u.Size() == 16 && v.bit.size == 0 {
+		p.wideInteger(v)
+		return
+	}
+	n, err := v.Uint()
+	if err != nil {
+		p.fault(err)
+		return
+	}
+	exact := n <= maxExact || u.Signed() && int64(n) < 0 && int64(n) >= -maxExact
+	if !exact {
+		p.text(`"`)
+	}
+	p.decimal(n, u)
+	if !exact {
+		p.text(`"`)
+	}
+}
+
+func (p jsonPrinter) wideInteger(v Value) {
 	w, err := v.Wide()
 	if err != nil {
 		p.fault(err)
@@ -253,7 +289,7 @@ func (p jsonPrinter) enum(v Value, u *ctype.Type) {
 	}
 	p.text("{")
 	p.key("value", true)
-	p.integer(v)
+	p.integer(v, u)
 	if name, ok := u.EnumName(int64(n)); ok {
 		p.key("name", false)
 		p.quote(name)

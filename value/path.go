@@ -15,16 +15,16 @@ type Step struct {
 	Index int64
 }
 
-// maxSteps bounds member paths.
-const maxSteps = 256
+// maxPath bounds member paths.
+const maxPath = 256
 
 // ParsePath splits "a.b[3].c->d" into steps.
 func ParsePath(path string) ([]Step, error) {
 	var steps []Step
 	rest := path
 	for rest != "" || len(steps) == 0 {
-		if len(steps) >= maxSteps {
-			return nil, fmt.Errorf("member path has more than %d steps", maxSteps)
+		if len(steps) >= maxPath {
+			return nil, fmt.Errorf("member path has more than %d steps", maxPath)
 		}
 		at := len(path) - len(rest)
 		if strings.HasPrefix(rest, "[") && len(steps) > 0 {

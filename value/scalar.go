@@ -34,8 +34,7 @@ func (v Value) Uint() (uint64, error) {
 	if v.immediate() {
 		return extend(v.addr, 8*size, u.Signed()), nil
 	}
-	var buf [16]byte
-	p, err := v.raw(size, buf[:])
+	p, err := v.raw(size)
 	if err != nil {
 		return 0, err
 	}
@@ -53,8 +52,7 @@ func (v Value) Scalar() (Value, error) {
 	if v.immediate() {
 		return v, nil
 	}
-	var buf [16]byte
-	p, err := v.raw(u.Size(), buf[:])
+	p, err := v.raw(u.Size())
 	if err != nil {
 		return Value{}, err
 	}
@@ -88,8 +86,7 @@ func (v Value) Bool() (bool, error) {
 func (v Value) Wide() (*big.Int, error) {
 	u := v.typ.Underlying()
 	if u.Size() == 16 && u.Kind() == ctype.Int && v.bit.size == 0 && !v.immediate() {
-		var buf [16]byte
-		p, err := v.raw(16, buf[:])
+		p, err := v.raw(16)
 		if err != nil {
 			return nil, err
 		}
@@ -124,8 +121,7 @@ func (v Value) bitField(u *ctype.Type) (uint64, error) {
 	v.off += first >> 3
 	first &= 7
 	n := (first + size + 7) / 8
-	var buf [9]byte
-	p, err := v.raw(n, buf[:])
+	p, err := v.raw(n)
 	if err != nil {
 		return 0, err
 	}
@@ -179,8 +175,7 @@ func (v Value) Float() (float64, error) {
 	}
 	bits := v.addr
 	if !v.immediate() {
-		var buf [16]byte
-		p, err := v.raw(u.Size(), buf[:])
+		p, err := v.raw(u.Size())
 		if err != nil {
 			return 0, err
 		}
@@ -219,7 +214,7 @@ func (v Value) CString(limit int) (string, error) {
 			s, _, err := readString(v.mem, v.addr, limit)
 			return string(s), err
 		}
-		p, err := v.raw(n, nil)
+		p, err := v.raw(n)
 		if err != nil && v.lval {
 			p, _, err = readString(v.mem, v.addr, int(n))
 		}

@@ -92,7 +92,7 @@ func (p *printer) float(v Value, u *ctype.Type) {
 }
 
 func (p *printer) extended(v Value) {
-	b, err := v.raw(16, nil)
+	b, err := v.raw(16)
 	if err != nil {
 		p.fault(err)
 		return
@@ -113,7 +113,7 @@ func (p *printer) nan(v Value, u *ctype.Type) {
 	}
 	n := v.addr
 	if !v.immediate() {
-		b, err := v.raw(size, nil)
+		b, err := v.raw(size)
 		if err != nil {
 			p.fault(err)
 			return

@@ -371,6 +371,21 @@ func TestJSON(t *testing.T) {
 	if string(got) != want {
 		t.Errorf("%s\nwant\n%s", got, want)
 	}
+	for _, tt := range []struct {
+		v    Value
+		want string
+	}{
+		{Const(long, 1<<53), "9007199254740992"}, {Const(long, 1<<53+1), `"9007199254740993"`}, {Const(long, ^uint64(0)), "-1"},
+		{Const(ulong, ^uint64(0)), `"18446744073709551615"`}, {Const(uinteg, ^uint64(0)), "4294967295"}, {Const(integ, ^uint64(0)), "-1"},
+		{FromBytes(nil, int128, append(seq(15), 0xff)), `"-1256271214286163627607479687759920896"`}, {FromBytes(nil, int128, make([]byte, 16)), "0"},
+		{FromBytes(nil, arr(char, 4), []byte("<\x00\x00\x00")), `"\u003c"`}, {Const(double, 0x7ff8000000000000), `"nan"`}, {Const(double, 0x3ff8000000000000), "1.5"},
+		{New(mem(), integ, base), `{"type":"fault","reason":"not mapped","space":"kernel virtual","addr":"0xffff888000001000"}`},
+		{Const(boolT, 2), "2"}, {Const(nil, 0), "null"},
+	} {
+		if got := string(AppendJSON(nil, tt.v, Style{})); got != tt.want {
+			t.Errorf("%s: %s, want %s", tt.v.Type(), got, tt.want)
+		}
+	}
 	if !json.Valid(got) {
 		t.Error("not valid JSON")
 	}
