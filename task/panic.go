@@ -31,12 +31,28 @@ func (t *Table) findPanic() {
 			return
 		}
 	}
-	if t.blameFromLog() {
+	if t.PanicCPU >= 0 || t.blameFromLog() || t.blameFromNotes() {
 		return
 	}
 	if t.n.PanicCPU == 0 {
 		t.blameFromStacks()
 	}
+}
+
+// blameFromNotes takes the thread of the only register note, which a kernel
+// writes that could not stop its other CPUs. QEMU's notes, one for each CPU,
+// name no threads.
+func (t *Table) blameFromNotes() bool {
+	states := t.k.CPUStates()
+	if len(states) != 1 || !states[0].HasPRStatus || states[0].HasQEMU || len(t.Current) < 2 {
+		return false
+	}
+	for cpu, x := range t.Current {
+		if x != nil && x.PID != 0 && x.PID == states[0].PID {
+			return t.blame(cpu, fmt.Sprintf("the dump's only register note is that of PID %d", x.PID))
+		}
+	}
+	return false
 }
 
 // cpuVariable reads a CPU number, -1 if there is none.
@@ -53,7 +69,11 @@ func (t *Table) cpuVariable(addr uint64) (int, error) {
 
 // blame names the task that ran on cpu, if that is known.
 func (t *Table) blame(cpu int, evidence string) bool {
-	if cpu < 0 || cpu >= len(t.Current) || t.Current[cpu] == nil {
+	if cpu < 0 || cpu >= len(t.Current) {
+		return false
+	}
+	if t.Current[cpu] == nil {
+		t.PanicCPU, t.PanicEvidence = cpu, evidence+", but the task that it ran cannot be read"
 		return false
 	}
 	t.Panic, t.PanicCPU, t.PanicEvidence = t.Current[cpu], cpu, evidence

@@ -7,6 +7,7 @@ import (
 
 	"github.com/kdive/kdive/fault"
 	"github.com/kdive/kdive/kernel/kerneltest"
+	"github.com/kdive/kdive/vmcore"
 )
 
 // The parts that all kernels share.
@@ -404,6 +405,29 @@ func TestPanic(t *testing.T) {
 				t.Errorf("got %q, want %q", got, tt.want)
 			}
 		})
+	}
+}
+
+func TestPanicOfAnUnreadableTask(t *testing.T) {
+	k := standard(t, false)
+	k.Put(rqAt, "rq.curr", 0xdead000)
+	k.Words(0x6000, 0, 0)
+	tab := load(t, k)
+	if tab.Panic != nil || tab.PanicCPU != 0 || tab.PanicEvidence != "crashing_cpu is 0, but the task that it ran cannot be read" {
+		t.Error(tab.Panic, tab.PanicCPU, tab.PanicEvidence)
+	}
+}
+
+func TestPanicFromNotes(t *testing.T) {
+	k := standard(t, false)
+	k.Put(rqAt+0x1000, "rq.curr", k.pid[4])
+	k.CPUs = []vmcore.CPUState{{HasPRStatus: true, PID: 4}}
+	if tab := load(t, k); tab.Panic != tab.ByPID(4) || tab.Panic == nil {
+		t.Error(tab.PanicEvidence)
+	}
+	k.CPUs[0].PID = 3 // does not run
+	if tab := load(t, k); tab.Panic != nil {
+		t.Error(tab.PanicEvidence)
 	}
 }
 
