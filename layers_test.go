@@ -21,7 +21,7 @@ var layers = [][]string{
 	{"debuginfo", "vmcore", "expr"},
 	{"kernel"},
 	{"walk", "klog"},
-	{"task", "mm", "unwind", "sys"},
+	{"task", "mm", "unwind", "sysinfo"},
 	{"slab", "ipc"},
 	{"identify"},
 	{"."},
