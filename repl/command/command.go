@@ -23,6 +23,7 @@ func All(t *Target) []*repl.Command {
 		history(t, "h"),
 		history(t, "history"),
 		log(t),
+		ps(t),
 		ptob(t),
 		ptov(t),
 		rd(t),

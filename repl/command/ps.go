@@ -1,0 +1,269 @@
+package command
+
+import (
+	"context"
+	"fmt"
+	"sort"
+	"strings"
+
+	"github.com/kdive/kdive/repl"
+	"github.com/kdive/kdive/repl/output"
+	"github.com/kdive/kdive/sysinfo"
+	"github.com/kdive/kdive/task"
+)
+
+// psRow is one task with what ps shows of it.
+type psRow struct {
+	task    *task.Task
+	active  bool
+	ppid    int32
+	state   string
+	percent float64
+	vsz     uint64 // kB
+	rss     uint64 // kB
+	fault   error  // why the memory use is not known
+	stack   uint64 // stack pointer, with -s
+}
+
+// pages is an amount of memory of the row, or why it is not known.
+func (r *psRow) memory(v output.Value) output.Value {
+	if r.fault != nil {
+		return output.Fault(r.fault)
+	}
+	return v
+}
+
+var psRecord = psTable("       TASK       ", "task", "address of the task_struct", func(r *psRow) output.Value { return output.Addr(r.task.Addr) })
+
+// psStackRecord shows stack pointers in place of tasks (-s).
+var psStackRecord = psTable("      KSTACKP     ", "stack_pointer", "kernel stack pointer", func(r *psRow) output.Value {
+	if r.stack == 0 {
+		return output.Null() // of a task that ran, nothing says where its stack was
+	}
+	return output.Addr(r.stack)
+})
+
+func psTable(head, name, help string, get func(*psRow) output.Value) *output.Record[psRow] {
+	return &output.Record[psRow]{
+		Type: "task",
+		Help: "one task",
+		Columns: []output.Column[psRow]{
+			{Name: "active", Head: "  ", Verb: "%s ", Help: "whether a CPU ran it", Get: func(r *psRow) output.Value { return output.Bool(r.active) },
+				Text: func(r *psRow) string {
+					if r.active {
+						return ">"
+					}
+					return " "
+				}},
+			{Name: "pid", Head: "    PID", Verb: "%7d ", Help: "process id", Get: func(r *psRow) output.Value { return output.Int(r.task.PID) }},
+			{Name: "ppid", Head: "    PPID", Verb: "%7d ", Help: "process id of the parent", Get: func(r *psRow) output.Value { return output.Int(r.ppid) }},
+			{Name: "tgid", Help: "process id of the thread group's leader", Get: func(r *psRow) output.Value { return output.Int(r.task.TGID) }},
+			{Name: "cpu", Head: "  CPU", Verb: "%3d  ", Help: "CPU it runs or last ran on", Get: func(r *psRow) output.Value { return output.Int(r.task.CPU) }},
+			{Name: name, Head: head, Verb: "%^16x  ", None: "--", Help: help, Get: get},
+			{Name: "state", Head: " ST", Verb: "%2s  ", Help: "two letters: RU running, IN interruptible, UN uninterruptible, ID idle, ST stopped, TR traced, ZO zombie, DE dead, PA parked, WA waking, NE new",
+				Get: func(r *psRow) output.Value { return output.String(r.state) }},
+			{Name: "percent", Head: "  %MEM", Verb: "%4.1f ", Help: "share of RAM that is resident, percent", Get: func(r *psRow) output.Value { return r.memory(output.Float(r.percent)) }},
+			{Name: "vsz", Head: "      VSZ", Verb: "%8d ", Help: "virtual memory in kB", Get: func(r *psRow) output.Value { return r.memory(output.Uint(r.vsz)) }},
+			{Name: "rss", Head: "      RSS", Verb: "%8d  ", Help: "resident memory in kB", Get: func(r *psRow) output.Value { return r.memory(output.Uint(r.rss)) }},
+			{Name: "comm", Head: "  COMM", Verb: "%s", Help: "command name", Get: func(r *psRow) output.Value { return output.String(r.task.Comm) },
+				Text: func(r *psRow) string {
+					if r.task.Kernel() {
+						return "[" + r.task.Comm + "]"
+					}
+					return r.task.Comm
+				}},
+			{Name: "kernel", Help: "whether it is a kernel thread", Get: func(r *psRow) output.Value { return output.Bool(r.task.Kernel()) }},
+		},
+	}
+}
+
+// ps lists tasks.
+func ps(t *Target) *repl.Command {
+	return &repl.Command{
+		Name: "ps",
+		Synopsis: `[-kuGAsHS] [-y policy] [pid | task | command] ...
+[-p | -c | -t | -a | -g | -r] [pid | task | command] ...
+[-l | -m] [-C cpu] [-kuG] [pid | task | command] ...`,
+		Summary: "list tasks",
+		Detail: `
+Without operands all tasks are listed, the idle tasks first; ">" marks those that
+a CPU ran. A task is named by its PID, the address of its task_struct, its command
+name (a leading backslash keeps one from being read as a number) or a pattern of
+command names in quotes.`,
+		Options: []repl.Option{
+			{Name: "k", Help: "kernel threads only"},
+			{Name: "u", Help: "user tasks only"},
+			{Name: "G", Help: "leaders of thread groups only"},
+			{Name: "A", Help: "tasks that a CPU ran only"},
+			{Name: "I", Help: "leave the idle tasks out"},
+			{Name: "y", Arg: "policy", Help: "tasks of these scheduling policies only: NORMAL, FIFO, RR, BATCH, ISO, IDLE, DEADLINE or 0 to 6, separated by commas"},
+			{Name: "s", Help: "show kernel stack pointers in place of tasks"},
+			{Name: "H", Help: "print no heading"},
+			{Name: "S", Help: "count tasks by state"},
+			{Name: "p", Help: "show each task's chain of parents"},
+			{Name: "c", Help: "show each task's children"},
+			{Name: "t", Help: "show each task's times"},
+			{Name: "a", Help: "show each task's arguments and environment"},
+			{Name: "g", Help: "show each task's thread group"},
+			{Name: "r", Help: "show each task's resource limits"},
+			{Name: "l", Help: "sort by when tasks last got a CPU, the latest first, and show the time stamp"},
+			{Name: "m", Help: "as -l, and show how long ago that was"},
+			{Name: "C", Arg: "cpu", Help: "with -l and -m: list by CPU, those given (0,2-3) or all (a)"},
+		},
+		Examples: []repl.Example{
+			{Line: "ps -m | grep UN", Help: "How long tasks have been stuck."},
+			{Line: "ps 'kworker.*'", Help: "Tasks whose name matches."},
+		},
+		Records: []output.Describer{psRecord, psStackRecord, stateCountRecord, psKinRecord, psTimesRecord, psArgsRecord, psLimitRecord, psLastRecord},
+		Run:     func(ctx context.Context, c *repl.Call) error { return runPS(ctx, t, c) },
+	}
+}
+
+func runPS(ctx context.Context, t *Target, c *repl.Call) error {
+	table, err := t.tasks()
+	if err != nil {
+		return err
+	}
+	tasks, err := t.psTasks(c, table)
+	if err != nil {
+		return err
+	}
+	for _, f := range table.Faults {
+		c.Warn("%v", f)
+	}
+	switch mode := c.Last("p", "c", "t", "a", "g", "r", "l", "m", "S"); mode {
+	case "S":
+		countStates(c, table, tasks)
+		return nil
+	case "l", "m":
+		return psLast(t, c, table, tasks)
+	case "":
+		return psList(ctx, t, c, table, tasks)
+	default:
+		return psDetail(ctx, t, c, table, tasks, mode)
+	}
+}
+
+// psTasks are the tasks that the operands name, all if there are none, less
+// those that the options leave out.
+func (t *Target) psTasks(c *repl.Call, table *task.Table) ([]*task.Task, error) {
+	tasks := table.Tasks
+	if len(c.Args) > 0 {
+		tasks = nil
+		for i := range c.Args {
+			found, err := t.findTasks(c, i)
+			if err != nil {
+				c.Error(err)
+			}
+			tasks = append(tasks, found...)
+		}
+	}
+	policies, err := parsePolicies(c)
+	if err != nil {
+		return nil, err
+	}
+	keep := make([]*task.Task, 0, len(tasks))
+	for _, x := range tasks {
+		switch {
+		case c.Has("k") && !x.Kernel(), c.Has("u") && x.Kernel(), c.Has("G") && !x.IsLeader() && !x.Idle,
+			c.Has("A") && !table.Active(x), c.Has("I") && x.Idle, policies != nil && !policies[x.Policy]:
+		default:
+			keep = append(keep, x)
+		}
+	}
+	return keep, nil
+}
+
+func parsePolicies(c *repl.Call) (map[int]bool, error) {
+	list, ok := c.Value("y")
+	if !ok {
+		return nil, nil
+	}
+	policies := map[int]bool{}
+	for name := range strings.SplitSeq(list, ",") {
+		p, ok := task.PolicyNumber(strings.ToUpper(name))
+		if !ok {
+			n, err := repl.ParseNumber(name)
+			if err != nil {
+				return nil, fmt.Errorf("no scheduling policy is called %s", name)
+			}
+			p = int(n)
+		}
+		policies[p] = true
+	}
+	return policies, nil
+}
+
+func psList(ctx context.Context, t *Target, c *repl.Call, table *task.Table, tasks []*task.Task) error {
+	total, err := sysinfo.Memory(t.Opened.Kernel)
+	if err != nil {
+		c.Warn("shares of memory are not known: %v", err)
+	}
+	record := psRecord
+	if c.Has("s") {
+		record = psStackRecord
+	}
+	if !c.Has("H") && (len(tasks) > 0 || len(c.Args) == 0) {
+		record.Head(c.Out)
+	}
+	for _, x := range tasks {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		r := psRow{task: x, active: table.Active(x), state: table.StateCode(x.State)}
+		if p := table.Parent(x); p != nil {
+			r.ppid = p.PID
+		}
+		mem, err := table.Memory(x)
+		switch {
+		case err != nil:
+			r.fault = err
+		case mem != nil:
+			r.vsz, r.rss = mem.TotalVM*4, mem.RSS()*4
+			if total > 0 {
+				r.percent = float64(mem.RSS()) * 100 * 4096 / float64(total)
+			}
+		}
+		if c.Has("s") && !r.active {
+			r.stack, _ = table.StackPointer(x) // 0 where it is not known
+		}
+		record.Emit(c.Out, &r)
+	}
+	return nil
+}
+
+// stateCount is how many tasks are in one state.
+type stateCount struct {
+	state string
+	count int
+}
+
+var stateCountRecord = &output.Record[stateCount]{
+	Type: "state_count",
+	Help: "how many tasks are in one state (-S)",
+	Columns: []output.Column[stateCount]{
+		{Name: "state", Verb: "  %s: ", Help: "the state, as in task records", Get: func(r *stateCount) output.Value { return output.String(r.state) }},
+		{Name: "count", Verb: "%d", Help: "number of tasks", Get: func(r *stateCount) output.Value { return output.Int(r.count) }},
+	},
+}
+
+func countStates(c *repl.Call, table *task.Table, tasks []*task.Task) {
+	counts := map[string]int{}
+	for _, x := range tasks {
+		counts[table.StateCode(x.State)]++
+	}
+	// The order of crash, then whatever else there is.
+	order := []string{"RU", "IN", "UN", "ID", "ST", "TR", "ZO", "DE", "SW", "PA", "WA", "NE"}
+	var rest []string
+	for code := range counts {
+		if !strings.Contains(strings.Join(order, " "), code) {
+			rest = append(rest, code)
+		}
+	}
+	sort.Strings(rest)
+	for _, code := range append(order, rest...) {
+		if n := counts[code]; n > 0 {
+			stateCountRecord.Emit(c.Out, &stateCount{code, n})
+		}
+	}
+}
