@@ -2,6 +2,7 @@ package expr
 
 import (
 	"errors"
+	"strings"
 	"testing"
 
 	"github.com/kdive/kdive/value"
@@ -22,8 +23,9 @@ func FuzzEval(f *testing.F) {
 		}
 		if err == nil {
 			value.AppendTop(nil, v, value.Style{Max: 8, Deep: 3})
-			// What has a value has the same type without evaluating it.
-			if typ, err := Type(w, text); err != nil || typ.String() != v.Type().String() {
+			// What has a value has the same type without evaluating it, unless
+			// the bound of an array is a value.
+			if typ, err := Type(w, text); !strings.ContainsAny(text, "@[") && (err != nil || typ.String() != v.Type().String()) {
 				t.Errorf("%q has type %s, but %s, %v unevaluated", text, v.Type(), typ, err)
 			}
 		}

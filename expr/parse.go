@@ -74,14 +74,48 @@ func (p *parser) skipUnless(wanted bool, parse func() (value.Value, error)) (val
 
 // unify gives the chosen branch of a conditional the type that both have.
 func (p *parser) unify(yes bool, a, b value.Value) (value.Value, error) {
-	chosen := a
+	a, b = decayed(a), decayed(b)
+	t, err := branchType(a, b)
+	if err != nil {
+		return a, err
+	}
 	if !yes {
-		chosen = b
+		a = b
 	}
-	if !isArithmetic(a.Type()) || !isArithmetic(b.Type()) {
-		return chosen, nil
+	if t == nil {
+		return a, nil
 	}
-	return p.cast(chosen, common(promoted(a), promoted(b)))
+	return p.cast(a, t)
+}
+
+// decayed is decay where other operands than numbers and pointers are welcome.
+func decayed(v value.Value) value.Value {
+	if d, err := decay(v); err == nil {
+		return d
+	}
+	return v
+}
+
+// branchType is the type that a conditional converts its result to; nil if both
+// branches are the same kind of object.
+func branchType(a, b value.Value) (*ctype.Type, error) {
+	at, bt := a.Type(), b.Type()
+	ak, bk := at.Underlying().Kind(), bt.Underlying().Kind()
+	switch {
+	case isArithmetic(at) && isArithmetic(bt):
+		return common(promoted(a), promoted(b)), nil
+	case ak == ctype.Void || bk == ctype.Void:
+		return ctype.VoidType(), nil
+	case ak == ctype.Pointer && bk == ctype.Pointer && bt.Underlying().Elem().Underlying().Kind() == ctype.Void:
+		return bt, nil
+	case ak == ctype.Pointer && (bk == ctype.Pointer || isArithmetic(bt)):
+		return at, nil
+	case bk == ctype.Pointer && isArithmetic(at):
+		return bt, nil
+	case at.Underlying() == bt.Underlying():
+		return nil, nil
+	}
+	return nil, fmt.Errorf("the branches are of types %s and %s", at, bt)
 }
 
 // precedence of the binary operators; a higher one binds tighter. @ is gdb's.
@@ -345,24 +379,17 @@ func (p *parser) prefix(op string, v value.Value) (value.Value, error) {
 }
 
 func (p *parser) deref(v value.Value) (value.Value, error) {
-	if p.skip > 0 {
-		d, err := decay(v)
-		if err != nil {
-			return v, err
-		}
-		u := d.Type().Underlying()
-		if u.Kind() == ctype.Int {
-			return value.New(nil, typeInt, 0), nil
-		}
-		if u.Kind() != ctype.Pointer {
-			return v, fmt.Errorf("*%s has no meaning", v.Type())
-		}
-		return value.New(nil, u.Elem(), 0), nil
-	}
 	u := v.Type().Underlying()
 	if u.Kind() == ctype.Int { // as in gdb, an int at that address
 		addr, err := v.Uint()
+		if p.skip > 0 {
+			err = nil
+		}
 		return value.New(p.scope.Memory(), typeInt, addr), err
+	}
+	if p.skip > 0 && (u.Kind() == ctype.Pointer || u.Kind() == ctype.Array) {
+		// The place does not matter, its type does.
+		v = value.ConstIn(p.scope.Memory(), ctype.PointerTo(u.Elem()), 0)
 	}
 	return v.Deref()
 }
