@@ -1,6 +1,7 @@
 package expr
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"math/big"
@@ -25,12 +26,15 @@ func decay(v value.Value) (value.Value, error) {
 		}
 		return value.ConstIn(v.Memory(), ctype.PointerTo(t), addr), nil
 	case ctype.Unknown:
-		return v, fmt.Errorf("the type is not known: cast it")
+		return v, errUntyped
 	case ctype.Struct, ctype.Union:
 		return v, fmt.Errorf("%s is not a number or pointer", v.Type())
 	}
 	return v, nil
 }
+
+// errUntyped is about objects that no debug info describes.
+var errUntyped = errors.New("its type is not known: cast it")
 
 func isObject(v value.Value) bool {
 	_, ok := v.Addr()

@@ -76,7 +76,11 @@ func (p *parser) index(v value.Value) (value.Value, error) {
 	if err := p.expect("]"); err != nil {
 		return v, err
 	}
-	if k := v.Type().Underlying().Kind(); k != ctype.Pointer && k != ctype.Array {
+	k := v.Type().Underlying().Kind()
+	if k == ctype.Unknown {
+		return v, errUntyped
+	}
+	if k != ctype.Pointer && k != ctype.Array {
 		v, i = i, v // 3[array]
 	}
 	if k := i.Type().Underlying().Kind(); k != ctype.Int && k != ctype.Enum && k != ctype.Bool {
