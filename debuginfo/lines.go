@@ -11,9 +11,9 @@ import (
 	"github.com/kdive/kdive/debuginfo/line"
 )
 
-// Line is the source line of an instruction. The file is an absolute path as
-// far as the debug info tells: relative names are joined with the directory
-// that the unit was compiled in. For the line of a call ask with the return
+// Line is the source line of an instruction. The file is a path as crash prints
+// it: relative names are joined with the directory that the unit was compiled
+// in, which may be relative itself. For the line of a call ask with the return
 // address minus one.
 func (in *Info) Line(pc uint64) (file string, lineno int, ok bool) {
 	_ = guard(func() error {
@@ -151,7 +151,8 @@ func (in *Info) table(u *unit) (*line.Table, error) {
 	return t, nil
 }
 
-// filePath is the path of file i of a unit's table.
+// filePath is the path of file i of a unit's table, as gdb and so crash print
+// it: put together, but not tidied up ("/src/./include/linux/fs.h").
 func (in *Info) filePath(u *unit, i uint64) string {
 	if i >= uint64(len(u.paths)) {
 		return ""
@@ -160,18 +161,22 @@ func (in *Info) filePath(u *unit, i uint64) string {
 	defer in.mu.Unlock()
 	if u.paths[i] == "" {
 		p := u.head.Path(&u.Data().Sections, i)
-		if p != "" && p[0] != '/' {
+		if p != "" && p[0] != '/' && u.dir != "" {
 			p = u.dir + "/" + p
 		}
-		u.paths[i] = path.Clean(p)
+		u.paths[i] = p
 	}
 	return u.paths[i]
 }
 
-// sourcePath is the path of file i of a unit's table, relative to the directory
-// of the unit if it lies below it: "kernel/fork.c".
+// sourcePath is the path of file i of a unit's table, tidied up and relative to
+// the directory of the unit if it lies below it: "kernel/fork.c".
 func (in *Info) sourcePath(u *unit, i uint64) string {
-	return strings.TrimPrefix(in.filePath(u, i), u.dir+"/")
+	p := in.filePath(u, i)
+	if p == "" {
+		return ""
+	}
+	return strings.TrimPrefix(path.Clean(p), path.Clean(u.dir)+"/")
 }
 
 // Unit is the source file and directory of the unit whose code covers an

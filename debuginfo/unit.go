@@ -3,7 +3,6 @@ package debuginfo
 import (
 	"debug/dwarf"
 	"fmt"
-	"path"
 	"sync"
 
 	"github.com/kdive/kdive/debuginfo/die"
@@ -54,7 +53,7 @@ func (in *Info) unitAt(off int) (*unit, error) {
 	if err != nil {
 		return nil, err
 	}
-	u = &unit{Unit: du, name: du.Name(), dir: path.Clean(du.CompDir())}
+	u = &unit{Unit: du, name: du.Name(), dir: du.CompDir()}
 	u.code = sync.OnceValues(u.readCode)
 	if du.StmtList >= 0 && u.head.Read(&d.Sections, du.StmtList) != nil {
 		u.head = line.Header{}
