@@ -30,6 +30,7 @@ func All(t *Target) []*repl.Command {
 		repeat(t),
 		set(t),
 		sys(t),
+		taskCommand(t),
 		vmcoreinfo(t),
 	}
 }

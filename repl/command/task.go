@@ -1,0 +1,158 @@
+package command
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/kdive/kdive/repl"
+	"github.com/kdive/kdive/repl/output"
+	"github.com/kdive/kdive/task"
+	"github.com/kdive/kdive/value"
+)
+
+// taskStruct is a structure of one task, or a member of it.
+type taskStruct struct {
+	task  *task.Task
+	name  string // "task_struct", or the path of a member
+	value value.Value
+	whole bool
+	style value.Style
+}
+
+var taskStructRecord = &output.Record[taskStruct]{
+	Type: "task_struct",
+	Help: "a structure of one task, or one of its members (-R)",
+	Columns: append(taskColumns(func(r *taskStruct) *task.Task { return r.task }), []output.Column[taskStruct]{
+		{Name: "name", Help: "structure, or path of the member", Get: func(r *taskStruct) output.Value { return output.String(r.name) }},
+		{Name: "value", Help: "its value as a tree", Get: func(r *taskStruct) output.Value { return output.Tree(valueTree{r.value, r.style}) }},
+	}...),
+	Text: func(b []byte, r *taskStruct) []byte {
+		style := r.style
+		if r.whole {
+			b = fmt.Appendf(b, "struct %s ", r.name)
+			return append(value.Append(b, r.value, style), '\n')
+		}
+		b = fmt.Appendf(b, "  %s = ", r.name)
+		style.Level = 1
+		return append(value.Append(b, r.value, style), ",\n"...)
+	},
+}
+
+// valueTree is a C value as an output value.
+type valueTree struct {
+	value value.Value
+	style value.Style
+}
+
+func (t valueTree) AppendJSON(b []byte) []byte { return value.AppendJSON(b, t.value, t.style) }
+
+// taskCommand prints the structures of tasks.
+func taskCommand(t *Target) *repl.Command {
+	return &repl.Command{
+		Name:     "task",
+		Synopsis: "[-xd] [-R member[,member ...]] [pid | task | command] ...",
+		Summary:  "print task_struct and thread_info of tasks",
+		Detail: `
+Without an operand the current task is meant. Members given with -R are looked for
+in both structures; they may be paths: se.vruntime, mm->pgd, comm[0].`,
+		Options: []repl.Option{
+			{Name: "R", Arg: "members", Help: "print these members only"},
+			{Name: "x", Help: "print numbers in hexadecimal"},
+			{Name: "d", Help: "print numbers in decimal"},
+		},
+		Examples: []repl.Example{{Line: "task -R pid,__state,se.vruntime 1", Help: "Three members of one task."}},
+		Records:  []output.Describer{taskStructRecord},
+		Run:      func(ctx context.Context, c *repl.Call) error { return runTask(ctx, t, c) },
+	}
+}
+
+func runTask(ctx context.Context, t *Target, c *repl.Call) error {
+	tasks, err := t.tasksOrCurrent(c)
+	if err != nil {
+		return err
+	}
+	for _, x := range tasks {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		c.Out.Print(taskHead(x) + "\n")
+		if members, ok := c.Value("R"); ok {
+			err = t.taskMembers(c, x, members)
+		} else {
+			err = t.wholeTask(c, x)
+		}
+		if err != nil {
+			return err
+		}
+		c.Out.Print("\n")
+	}
+	return nil
+}
+
+// tasksOrCurrent are the tasks that the operands name, or the current one.
+func (t *Target) tasksOrCurrent(c *repl.Call) ([]*task.Task, error) {
+	if len(c.Args) == 0 {
+		x, err := t.currentTask()
+		return []*task.Task{x}, err
+	}
+	var tasks []*task.Task
+	for i := range c.Args {
+		found, err := t.findTasks(c, i)
+		if err != nil {
+			return nil, err
+		}
+		tasks = append(tasks, found...)
+	}
+	return tasks, nil
+}
+
+// taskStructs are the structures of a task that the command shows.
+func (t *Target) taskStructs(x *task.Task) ([]taskStruct, error) {
+	k := t.Opened.Kernel
+	v, err := k.Object("struct task_struct", x.Addr)
+	if err != nil {
+		return nil, err
+	}
+	structs := []taskStruct{{task: x, name: "task_struct", value: v.Load(), whole: true}}
+	if info, err := v.Member("thread_info"); err == nil {
+		structs = append(structs, taskStruct{task: x, name: "thread_info", value: info.Load(), whole: true})
+	} else if info, err := k.Object("struct thread_info", x.Stack); err == nil {
+		structs = append(structs, taskStruct{task: x, name: "thread_info", value: info.Load(), whole: true})
+	}
+	return structs, nil
+}
+
+func (t *Target) wholeTask(c *repl.Call, x *task.Task) error {
+	structs, err := t.taskStructs(x)
+	for i := range structs {
+		if i > 0 {
+			c.Out.Print("\n")
+		}
+		structs[i].style = t.style(c)
+		taskStructRecord.Emit(c.Out, &structs[i])
+	}
+	return err
+}
+
+func (t *Target) taskMembers(c *repl.Call, x *task.Task, members string) error {
+	structs, err := t.taskStructs(x)
+	if err != nil {
+		return err
+	}
+	for path := range strings.SplitSeq(members, ",") {
+		found := false
+		for _, s := range structs {
+			v, err := s.value.Path(path)
+			if err != nil {
+				continue
+			}
+			found = true
+			taskStructRecord.Emit(c.Out, &taskStruct{task: x, name: path, value: v, style: t.style(c)})
+		}
+		if !found {
+			c.Error(fmt.Errorf("%s: not a task_struct or thread_info member", path))
+		}
+	}
+	return nil
+}
