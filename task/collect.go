@@ -65,17 +65,20 @@ func (t *Table) crossCheck() {
 // add reads the task at addr unless it is known. It returns nil if it cannot
 // be read.
 func (t *Table) add(addr uint64, from Source) *Task {
-	x := t.byAddr[addr]
-	if x == nil {
+	x, known := t.byAddr[addr]
+	if !known {
 		var err error
 		if x, err = t.read(addr); err != nil {
+			x = nil
 			t.fault("task %#x: %w", addr, err)
-			return nil
+		} else {
+			t.Tasks = append(t.Tasks, x)
 		}
-		t.byAddr[addr] = x
-		t.Tasks = append(t.Tasks, x)
+		t.byAddr[addr] = x // nil: not to be tried again
 	}
-	x.Source |= from
+	if x != nil {
+		x.Source |= from
+	}
 	return x
 }
 
