@@ -8,6 +8,7 @@ package scope
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/kdive/kdive/ctype"
@@ -122,6 +123,22 @@ func (s *Scope) variable(name, file string) (kernel.Variable, error) {
 		return kernel.Variable{}, fmt.Errorf("the compiler left no variable of this name")
 	}
 	return kernel.Variable{}, expr.ErrUnknown
+}
+
+// Files are the source files with a variable of that name, one for each: what
+// to write in front of :: where a name alone is ambiguous.
+func (s *Scope) Files(name string) []string {
+	vars, err := s.Kernel.Variables(name)
+	if err != nil {
+		return nil
+	}
+	var files []string
+	for _, v := range vars {
+		if v.HasAddr && v.Type != nil && !slices.Contains(files, v.File) {
+			files = append(files, v.File)
+		}
+	}
+	return files
 }
 
 // inFile reports whether path is file, or ends in it behind a slash.

@@ -97,6 +97,19 @@ func TestPerCPUAndHistory(t *testing.T) {
 			t.Errorf("%s = %s", text, value.Format(v, value.Style{}))
 		}
 	}
+	// Several files have a static of this name; each can be named.
+	files := s.Files("format_attr_edge")
+	if len(files) < 2 {
+		t.Errorf("files with a variable format_attr_edge: %q", files)
+	}
+	seen := map[uint64]bool{}
+	for _, file := range files {
+		addr, err := expr.Address(s, "&'"+file+"'::format_attr_edge")
+		if err != nil || seen[addr] {
+			t.Errorf("%s::format_attr_edge at %#x, %v", file, addr, err)
+		}
+		seen[addr] = true
+	}
 	if _, err := s.Variable("nosuch", ""); !errors.Is(err, expr.ErrUnknown) {
 		t.Errorf("nosuch: %v", err)
 	}
