@@ -2,6 +2,7 @@ package disasm
 
 import (
 	"strings"
+	"sync"
 
 	"golang.org/x/arch/x86/x86asm"
 )
@@ -20,13 +21,14 @@ type opInfo struct {
 // numOps is more than x86asm has; 0 is for whatever it adds.
 const numOps = 1600
 
-var ops = buildOps()
+// ops is built when the first instruction is decoded: not every session disassembles.
+var ops = sync.OnceValue(buildOps)
 
 func infoOf(op x86asm.Op) *opInfo {
-	if int(op) >= len(ops) {
+	if op >= numOps {
 		op = 0
 	}
-	return &ops[op]
+	return &ops()[op]
 }
 
 func buildOps() *[numOps]opInfo {
@@ -71,8 +73,7 @@ var attNames = map[x86asm.Op]string{
 	x86asm.SCASB: "scas", x86asm.SCASW: "scas", x86asm.SCASD: "scas", x86asm.SCASQ: "scas",
 	x86asm.INSD: "insl", x86asm.OUTSD: "outsl", x86asm.XLATB: "xlat", x86asm.ICEBP: "int1", x86asm.IRETD: "iret",
 	x86asm.IRET: "iretw", x86asm.PUSHFQ: "pushf", x86asm.POPFQ: "popf", x86asm.PUSHF: "pushfw", x86asm.POPF: "popfw",
-	x86asm.FWAIT: "fwait", x86asm.VPEXTRW_C5: "vpextrw", x86asm.PREFETCHW: "prefetchw",
-	x86asm.MOVZX: "movz", x86asm.MOVSX: "movs", x86asm.FCMOVNB: "fcmovnb",
+	x86asm.VPEXTRW_C5: "vpextrw", x86asm.MOVZX: "movz", x86asm.MOVSX: "movs",
 }
 
 // intelNames are the mnemonics that differ in Intel syntax from x86asm's.

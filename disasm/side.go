@@ -3,6 +3,7 @@ package disasm
 import (
 	"strconv"
 	"strings"
+	"sync"
 
 	"golang.org/x/arch/x86/x86asm"
 )
@@ -33,8 +34,8 @@ type sideArg struct {
 	access Access
 }
 
-// sideIndex has the rows of one opcode, those with a mandatory prefix first.
-var sideIndex = buildSideIndex()
+// sideIndex has the rows of one opcode, those with a mandatory prefix first. It is built when it is needed first.
+var sideIndex = sync.OnceValue(buildSideIndex)
 
 func sideKey(kind encKind, opmap, op byte) int {
 	return int(kind)<<11 | int(opmap&7)<<8 | int(op)
@@ -55,7 +56,7 @@ func buildSideIndex() map[int][]*sideRow {
 	return index
 }
 
-// compile reads the row's words. A mistake in them shows in the first test, as a panic when the package loads.
+// compile reads the row's words. A mistake in them is a panic of the first test.
 func (row *sideRow) compile() {
 	row.exact, row.digit, row.memory = -1, -1, -1
 	cond := row.mod
@@ -126,7 +127,7 @@ func findSide(e *encoding) *sideRow {
 	if e.kind == legacy && (e.opmap == 0 || (e.opmap == 1 && !sideOpcode[e.opcode])) {
 		return nil
 	}
-	for _, row := range sideIndex[sideKey(e.kind, e.opmap, e.opcode)] {
+	for _, row := range sideIndex()[sideKey(e.kind, e.opmap, e.opcode)] {
 		if row.matches(e) {
 			return row
 		}
