@@ -4,7 +4,7 @@ import op "golang.org/x/arch/x86/x86asm"
 
 // accessClasses has the instructions that do not simply modify the first operand and read the others.
 var accessClasses = map[accessClass][]op.Op{
-	overwrite: {op.MOV, op.MOVZX, op.MOVSX, op.MOVSXD, op.MOVBE, op.MOVNTI, op.POP, op.IN, op.POPCNT, op.TZCNT, op.LZCNT, op.LAR, op.LSL, op.RDFSBASE, op.RDGSBASE,
+	overwrite: {op.MOV, op.MOVZX, op.MOVSX, op.MOVSXD, op.MOVBE, op.MOVNTI, op.POP, op.IN, op.POPCNT, op.TZCNT, op.LZCNT, op.RDFSBASE, op.RDGSBASE,
 		op.MOVMSKPD, op.MOVMSKPS, op.PMOVMSKB, op.PEXTRB, op.PEXTRW, op.PEXTRD, op.PEXTRQ, op.EXTRACTPS, op.CVTSD2SI, op.CVTSS2SI, op.CVTTSD2SI, op.CVTTSS2SI,
 		op.RORX, op.SARX, op.SHLX, op.SHRX, op.ANDN, op.BEXTR, op.BZHI, op.BLSI, op.BLSR, op.BLSMSK, op.PDEP, op.PEXT, op.SLDT, op.STR, op.SMSW, op.SGDT, op.SIDT,
 		op.SETA, op.SETAE, op.SETB, op.SETBE, op.SETE, op.SETG, op.SETGE, op.SETL, op.SETLE, op.SETNE, op.SETNO, op.SETNP, op.SETNS, op.SETO, op.SETP, op.SETS,

@@ -72,6 +72,7 @@ const (
 )
 
 // A Mem is the address of a memory operand: Segment's base + Base + Index*Scale + Disp, registers being 0 if absent.
+// A bt, btc, btr or bts whose bit number is in a register goes on from there by as many bytes as it has eights.
 type Mem struct {
 	Segment, Base, Index Reg
 	Scale                uint8 // 1, 2, 4 or 8

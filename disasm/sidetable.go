@@ -70,7 +70,7 @@ var sideTable = []sideRow{
 	{opmap: 1, op: 0x01, mod: "dd", names: "clgi"},
 	{opmap: 1, op: 0x01, mod: "de", names: "skinit", extra: "r:rax w:all"},
 	{opmap: 1, op: 0x01, mod: "df", names: "invlpga", extra: "r:rax,rcx"},
-	{opmap: 1, op: 0x01, mod: "fa", names: "monitorx", args: "A- ecx edx"},
+	{opmap: 1, op: 0x01, mod: "fa", names: "monitorx", args: "A ecx edx"},
 	{pfx: 0xf3, opmap: 1, op: 0x01, mod: "fa", names: "mcommit", extra: "w:flags"},
 	{opmap: 1, op: 0x01, mod: "fb", names: "mwaitx", args: "eax ecx ebx"},
 	{opmap: 1, op: 0x01, mod: "fc", names: "clzero", extra: "r:rax"},
@@ -84,9 +84,9 @@ var sideTable = []sideRow{
 	{pfx: 0xf3, opmap: 1, op: 0x01, mod: "ff", names: "psmash", extra: "r:rax w:rax,flags"},
 
 	// Waiting, monitoring, model-specific registers, processor identity, time, random numbers.
-	{opmap: 1, op: 0x01, mod: "c8", names: "monitor", args: "A- ecx edx"},
+	{opmap: 1, op: 0x01, mod: "c8", names: "monitor", args: "A ecx edx"},
 	{opmap: 1, op: 0x01, mod: "c9", names: "mwait", args: "eax ecx"},
-	{pfx: 0xf3, opmap: 1, op: 0xae, mod: "/6r", names: "umonitor", args: "Ra-"},
+	{pfx: 0xf3, opmap: 1, op: 0xae, mod: "/6r", names: "umonitor", args: "Ra"},
 	{pfx: 0xf2, opmap: 1, op: 0xae, mod: "/6r", names: "umwait", args: "Ry", extra: "r:rax,rdx w:flags"},
 	{pfx: 0x66, opmap: 1, op: 0xae, mod: "/6r", names: "tpause", args: "Ry", extra: "r:rax,rdx w:flags"},
 	{opmap: 1, op: 0x01, mod: "c6", names: "wrmsrns", extra: "r:rax,rcx,rdx"},
