@@ -95,43 +95,60 @@ func cstring(b []byte) string {
 	return string(b)
 }
 
-// Memory is the RAM that the kernel found, in bytes: the present pages of all
-// nodes.
-func Memory(k kernel.View) (uint64, error) {
+// MemorySize is how much RAM the kernel found, in bytes, over all nodes.
+type MemorySize struct {
+	Present uint64 // pages that exist
+	Spanned uint64 // from the first page of a node to its last, holes included
+}
+
+// Memory reads the size of memory. What of it is known comes with an error
+// about a node that could not be read.
+func Memory(k kernel.View) (MemorySize, error) {
 	const pageSize = 4096
 	var n struct {
 		Present kernel.Field `need:"pglist_data.node_present_pages"`
-		Nodes   kernel.Sym   `need:"?node_data"`
-		Only    kernel.Sym   `need:"?contig_page_data"`
+		Spanned kernel.Field `need:"pglist_data.node_spanned_pages"`
 	}
 	if err := k.Bind(&n); err != nil {
-		return 0, err
+		return MemorySize{}, err
 	}
-	if n.Nodes == 0 {
-		if n.Only == 0 {
-			return 0, errors.New("memory: neither node_data nor contig_page_data")
+	list, err := nodes(k)
+	var size MemorySize
+	for _, node := range list {
+		present, e1 := n.Present.Uint(k, node)
+		spanned, e2 := n.Spanned.Uint(k, node)
+		err = errors.Join(err, e1, e2)
+		size.Present += present * pageSize
+		size.Spanned += spanned * pageSize
+	}
+	return size, err
+}
+
+// nodes are the addresses of the pglist_data of all memory nodes.
+func nodes(k kernel.View) ([]uint64, error) {
+	table, ok := k.ImageSymbol("node_data")
+	if !ok {
+		only, ok := k.ImageSymbol("contig_page_data")
+		if !ok {
+			return nil, errors.New("memory: neither node_data nor contig_page_data")
 		}
-		pages, err := n.Present.Uint(k, uint64(n.Only))
-		return pages * pageSize, err
+		return []uint64{only}, nil
 	}
 	count := int64(1)
 	if t, err := k.VariableType("node_data"); err == nil && t.Underlying().Kind() == ctype.Array {
 		count = min(max(t.Underlying().Count(), 1), 1024) // MAX_NUMNODES
 	}
-	nodes := make([]byte, count*8)
-	if err := k.Read(nodes, uint64(n.Nodes)); err != nil {
-		return 0, fmt.Errorf("node_data: %w", err)
+	b := make([]byte, count*8)
+	if err := k.Read(b, table); err != nil {
+		return nil, fmt.Errorf("node_data: %w", err)
 	}
-	total := uint64(0)
-	var errs error
-	for ; len(nodes) > 0; nodes = nodes[8:] {
-		if node := binary.LittleEndian.Uint64(nodes); node != 0 {
-			pages, err := n.Present.Uint(k, node)
-			total += pages
-			errs = errors.Join(errs, err)
+	var list []uint64
+	for ; len(b) > 0; b = b[8:] {
+		if node := binary.LittleEndian.Uint64(b); node != 0 {
+			list = append(list, node)
 		}
 	}
-	return total * pageSize, errs
+	return list, nil
 }
 
 // TotalPages is the number of pages that the buddy allocator manages

@@ -19,7 +19,7 @@ struct tk_read_base { u32 mult; u32 shift; u64 xtime_nsec; };
 struct timekeeper { struct tk_read_base tkr_mono; u64 xtime_sec; struct timespec64 wall_to_monotonic; };
 struct new_utsname { char sysname[65], nodename[65], release[65], version[65], machine[65], domainname[65]; };
 struct uts_namespace { struct { int refs; } kref; struct new_utsname name; };
-struct pglist_data { int nr_zones; unsigned long node_present_pages; };
+struct pglist_data { int nr_zones; unsigned long node_present_pages, node_spanned_pages; };
 struct taint_flag { char c_true; char c_false; bool module; };
 enum dmi_field { DMI_NONE, DMI_BIOS_VENDOR, DMI_SYS_VENDOR = 4 };
 `
@@ -150,21 +150,24 @@ func TestNames(t *testing.T) {
 
 func TestMemory(t *testing.T) {
 	k := kerneltest.New(t, decls, "struct pglist_data *node_data[4];")
+	check := func(present, spanned uint64, why fault.Reason) {
+		t.Helper()
+		size, err := Memory(k)
+		if size != (MemorySize{Present: present * 4096, Spanned: spanned * 4096}) || fault.ReasonOf(err) != why {
+			t.Error(size, err)
+		}
+	}
 	k.DefineSymbol("contig_page_data", 0x2000)
 	k.Put(0x2000, "pglist_data.node_present_pages", 10)
-	if n, err := Memory(k); err != nil || n != 40960 {
-		t.Error(n, err)
-	}
+	k.Put(0x2000, "pglist_data.node_spanned_pages", 12)
+	check(10, 12, 0)
 	k.DefineSymbol("node_data", 0x1000)
 	k.Words(0x1000, 0x2000, 0, 0x3000, 0)
 	k.Put(0x3000, "pglist_data.node_present_pages", 5)
-	if n, err := Memory(k); err != nil || n != 15*4096 {
-		t.Error(n, err)
-	}
+	k.Put(0x3000, "pglist_data.node_spanned_pages", 6)
+	check(15, 18, 0)
 	k.Fail(0x3000, fault.Truncated)
-	if n, err := Memory(k); fault.ReasonOf(err) != fault.Truncated || n != 10*4096 {
-		t.Error(n, err)
-	}
+	check(10, 12, fault.Truncated)
 }
 
 func TestLoad(t *testing.T) {

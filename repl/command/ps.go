@@ -195,7 +195,8 @@ func parsePolicies(c *repl.Call) (map[int]bool, error) {
 }
 
 func psList(ctx context.Context, t *Target, c *repl.Call, table *task.Table, tasks []*task.Task) error {
-	total, err := sysinfo.Memory(t.Opened.Kernel)
+	memory, err := sysinfo.Memory(t.Opened.Kernel)
+	total := memory.Spanned // as crash counts shares
 	if err != nil {
 		c.Warn("shares of memory are not known: %v", err)
 	}

@@ -239,7 +239,8 @@ func runSys(t *Target, c *repl.Call) error {
 	fail("NODENAME", err)
 	r.mhz, err = sysinfo.MHz(k)
 	fail("MACHINE", err)
-	r.memory, err = sysinfo.Memory(k)
+	memory, err := sysinfo.Memory(k)
+	r.memory = memory.Present
 	fail("MEMORY", err)
 	r.panicked = sysinfo.ReadPanic(k, crashed)
 	if taint, err := sysinfo.ReadTaint(k); err == nil {
