@@ -153,7 +153,7 @@ func twoUnits() []byte {
 			E(dwarf.TagVariable, Name("by_script"), Type(i3), Flag(dwarf.AttrExternal), Flag(dwarf.AttrDeclaration)),
 		)},
 	), elftest.Symbol{Name: "by_script", Info: global, Section: 1, Value: 0x1300}, elftest.Symbol{Name: "by_script", Info: local, Section: 1, Value: 0x1400},
-		elftest.Symbol{Name: "func", Info: fnSym, Section: 1, Value: 0x1500, Size: 16}, elftest.Symbol{Name: "label", Section: 1, Value: 0x1500})
+		elftest.Symbol{Name: "func", Info: fnSym, Section: 1, Value: 0x1500, Size: 16}, elftest.Symbol{Name: "a_label", Section: 1, Value: 0x1500})
 }
 
 func TestSameAndDifferentDefinitions(t *testing.T) {
@@ -222,7 +222,7 @@ func TestSymbols(t *testing.T) {
 	if s, ok := in.SymbolAt(0x150f); !ok || s.Name != "func" {
 		t.Errorf("at func+15: %+v", s)
 	}
-	if list := in.SymbolsAt(0x1500); len(list) != 2 || list[1].Name != "label" {
+	if list := in.SymbolsAt(0x1500); len(list) != 2 || list[0].Name != "a_label" {
 		t.Errorf("at func: %+v", list)
 	}
 	if s, ok := in.SymbolAt(0x12ff); ok {
@@ -232,7 +232,7 @@ func TestSymbols(t *testing.T) {
 	for s := range in.SymbolsFrom(0x1301) {
 		names = append(names, s.Name)
 	}
-	if !slices.Equal(names, []string{"by_script", "func", "label"}) {
+	if !slices.Equal(names, []string{"by_script", "a_label", "func"}) {
 		t.Errorf("from 0x1301: %v", names)
 	}
 }
@@ -301,3 +301,42 @@ func TestCode(t *testing.T) {
 }
 
 func fileLine(file string, line int) string { return fmt.Sprintf("%s:%d", file, line) }
+
+func TestPointerSymbol(t *testing.T) {
+	in := open(t, write(t, File(Build(codeUnit()),
+		elftest.Symbol{Name: "alias", Info: fnSym, Section: 1, Value: 0x1000, Size: 0x40},
+		elftest.Symbol{Name: "label", Section: 1, Value: 0x1060},
+		elftest.Symbol{Name: "__x_text_start", Section: 1, Value: 0x1070}, elftest.Symbol{Name: "zz", Section: 1, Value: 0x1070, Size: 8})), Options{})
+	for addr, want := range map[uint64]string{
+		0x1000: "outer+0", 0x103f: "outer+63", // the function, not its alias
+		0x1050: "", 0x1062: "label+2", 0x1070: "zz+0", 0x1079: "", 0x1080: "helper+0", 0xfff: "", 0x2000: "",
+	} {
+		name, off, ok := in.PointerSymbol(addr)
+		if got := fmt.Sprintf("%s+%d", name, off); ok != (want != "") || ok && got != want {
+			t.Errorf("%#x: %s, %v; want %s", addr, got, ok, want)
+		}
+	}
+	for addr, want := range map[uint64]string{0x1070: "zz", 0x1071: "zz", 0x1060: "label"} {
+		if s, _ := in.SymbolAt(addr); s.Name != want {
+			t.Errorf("%#x: %s, want %s", addr, s.Name, want)
+		}
+	}
+}
+
+func TestSpellings(t *testing.T) {
+	for name, want := range map[string][2]string{
+		"printed.6":          {"printed", "printed.6"},
+		"__func__.2":         {"__func__.2", "__func__.2"},
+		"CSWTCH.31":          {"CSWTCH.31", "CSWTCH.31"},
+		"event__id":          {"event.id", "event__id"},
+		"reset.cold":         {"reset[cold]", "reset.cold"},
+		"count.isra.0.cold":  {"count.isra[cold]", "count"},
+		"walk.part.0.isra.1": {"walk.part.0.isra", "walk"},
+		"flags.constprop.0":  {"flags.constprop", "flags.constprop.0"},
+		"":                   {"", ""},
+	} {
+		if got := [2]string{GDBName(name), CrashName(name)}; got != want {
+			t.Errorf("%s: %q, want %q", name, got, want)
+		}
+	}
+}

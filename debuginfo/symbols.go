@@ -4,6 +4,7 @@ import (
 	"debug/elf"
 	"iter"
 	"slices"
+	"strings"
 
 	"github.com/kdive/kdive/debuginfo/index"
 	"github.com/kdive/kdive/elffile"
@@ -33,36 +34,32 @@ func (in *Info) Lookup(name string) []Symbol {
 	return list
 }
 
-// SymbolAt is the symbol that an address belongs to: the last one at or below
-// it. Of several at one address it prefers functions and objects with a size
-// to bare labels, and global ones to local ones.
+// SymbolAt is the symbol that an address belongs to, chosen as crash does: of
+// several at just this address the first by name, but not the label of a text
+// section's start; else the last one below, and of several there the last by
+// name.
 func (in *Info) SymbolAt(addr uint64) (Symbol, bool) {
-	var best Symbol
-	for _, s := range in.SymbolsAt(addr) {
-		if best.Name == "" || rank(s) > rank(best) {
-			best = s
+	list := in.SymbolsAt(addr)
+	if len(list) == 0 {
+		return Symbol{}, false
+	}
+	if list[0].Addr != addr {
+		return list[len(list)-1], true
+	}
+	for _, s := range list {
+		if !strings.HasSuffix(s.Name, "_text_start") {
+			return s, true
 		}
 	}
-	return best, best.Name != ""
-}
-
-func rank(s Symbol) int {
-	r := 0
-	if s.Size > 0 {
-		r += 2
-	}
-	if s.Type&0x20 == 0 {
-		r++
-	}
-	return r
+	return list[0], true
 }
 
 // maxAliases bounds the symbols of one address. Kernels give thousands of
 // __kstrtabns_ symbols one empty string.
 const maxAliases = 1 << 16
 
-// SymbolsAt is all symbols with the highest address that is not above addr, in
-// the order of the symbol table.
+// SymbolsAt is all symbols with the highest address that is not above addr, by
+// name.
 func (in *Info) SymbolsAt(addr uint64) []Symbol {
 	var list []Symbol
 	in.withSymbols(func(x *index.Index, t *elffile.SymbolTable) {

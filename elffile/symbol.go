@@ -16,6 +16,7 @@ const (
 // Symbol is one entry of a symbol table, as it stands in the file.
 type Symbol struct {
 	Name    []byte // slice of the string table; empty for section symbols
+	NameOff uint32 // where in the string table Name starts
 	Value   uint64 // address, or offset in its section in an ET_REL file: see SymbolTable.Addr
 	Size    uint64
 	Info    byte   // binding and type: elf.ST_BIND, elf.ST_TYPE
@@ -80,6 +81,7 @@ func (t *SymbolTable) At(i int) Symbol {
 	e := t.data[i*symbolSize:][:symbolSize]
 	s := Symbol{
 		Name:    cString(t.strings, le.Uint32(e), maxSymbol),
+		NameOff: le.Uint32(e),
 		Info:    e[4],
 		Other:   e[5],
 		Section: uint32(le.Uint16(e[6:])),

@@ -21,7 +21,7 @@ import (
 )
 
 // Version of the file format, of die.Hash and of scan.Key.
-const Version = 2
+const Version = 3
 
 // Identity is the object that an index belongs to.
 type Identity struct {

@@ -1,6 +1,7 @@
 package index
 
 import (
+	"bytes"
 	"cmp"
 	"debug/elf"
 	"slices"
@@ -28,12 +29,13 @@ func wanted(s *elffile.Symbol) bool {
 func SortSymbols(t *elffile.SymbolTable) *Symbols {
 	type sym struct {
 		addr, hash uint64
+		name       []byte
 		index      uint32
 	}
 	list := make([]sym, 0, t.Len())
 	for i, s := range t.All() {
 		if wanted(&s) {
-			list = append(list, sym{t.Addr(&s), die.Hash(s.Name), uint32(i)})
+			list = append(list, sym{t.Addr(&s), die.Hash(s.Name), s.Name, uint32(i)})
 		}
 	}
 	out := &Symbols{}
@@ -48,7 +50,10 @@ func SortSymbols(t *elffile.SymbolTable) *Symbols {
 		out.names = le.AppendUint32(out.names, list[i].index)
 	}
 	slices.SortFunc(list, func(a, b sym) int {
-		return cmp.Or(cmp.Compare(a.addr, b.addr), cmp.Compare(a.index, b.index))
+		if a.addr != b.addr {
+			return cmp.Compare(a.addr, b.addr)
+		}
+		return cmp.Or(bytes.Compare(a.name, b.name), cmp.Compare(a.index, b.index))
 	})
 	out.addrs = make([]byte, 0, 8*len(list))
 	out.index = make([]byte, 0, 4*len(list))
@@ -63,7 +68,7 @@ func SortSymbols(t *elffile.SymbolTable) *Symbols {
 func (x *Index) Symbols() int { return len(x.table(tSymIndex)) / 4 }
 
 // Symbol is the address and the index in the symbol table of symbol i in the
-// order of addresses; symbols of one address are in the order of the table.
+// order of addresses; symbols of one address are in the order of their names.
 func (x *Index) Symbol(i int) (addr uint64, index int) {
 	return u64(x.table(tSymAddrs), i), int(u32(x.table(tSymIndex), i))
 }
