@@ -193,6 +193,9 @@ type Names struct{ Kernel *kernel.Kernel }
 // SymbolAt implements value.Names.
 func (n Names) SymbolAt(addr uint64) (name string, off uint64, ok bool) {
 	s, ok := n.Kernel.FindSymbol(addr)
+	if ok && s.Module == nil && n.Kernel.Info != nil {
+		return n.Kernel.Info.PointerSymbol(addr - n.Kernel.KASLROffset())
+	}
 	if !ok || !contains(&s.Symbol, addr) {
 		return "", 0, false
 	}
