@@ -252,6 +252,30 @@ func TestRingDamage(t *testing.T) {
 	}
 }
 
+func TestRingOfNothing(t *testing.T) {
+	// Sizes that the dump invents, and nothing behind them.
+	k := newRing(t)
+	fill(k)
+	k.Put(ringAt, "printk_ringbuffer.desc_ring.count_bits", maxCountBits)
+	k.Put(ringAt, "printk_ringbuffer.desc_ring.descs", 0xdead0000)
+	k.limits(0, 1<<maxCountBits-1)
+	n, last := 0, error(nil)
+	for _, err := range Records(k) {
+		n, last = n+1, err
+	}
+	if n != maxFaults+1 || !strings.Contains(last.Error(), "the rest is lost") {
+		t.Error(n, last)
+	}
+	k.limits(5, 4)
+	n = 0
+	for range Records(k) {
+		n++
+	}
+	if n != 1 {
+		t.Error(n)
+	}
+}
+
 const recordDecls = `struct printk_log { u64 ts_nsec; u16 len; u16 text_len; u16 dict_len; u8 facility; u8 flags:5; u8 level:3; };`
 
 func newRecordLog(t testing.TB) *kerneltest.Kernel {

@@ -41,6 +41,13 @@ const (
 	maxCountBits = 26
 )
 
+// Limits of the patience with damaged rings: faults in a row, and descriptors
+// looked at where head and tail are no guide.
+const (
+	maxFaults  = 4096
+	maxScanned = 1 << 22
+)
+
 func readRing(s *source, prb uint64, yield func(Record, error) bool) {
 	r, err := openRing(s, prb)
 	if err != nil {
@@ -54,8 +61,17 @@ func readRing(s *source, prb uint64, yield func(Record, error) bool) {
 		}
 		return
 	}
+	faults := 0
 	for id := r.tail; ; id = (id + 1) & idMask {
-		if rec, ok, err := r.record(id); (ok || err != nil) && !yield(rec, err) {
+		rec, ok, err := r.record(id)
+		if (ok || err != nil) && !yield(rec, err) {
+			return
+		}
+		if faults++; err == nil {
+			faults = 0
+		}
+		if faults == maxFaults {
+			yield(Record{}, fmt.Errorf("kernel log: %d damaged records in a row; the rest is lost", faults))
 			return
 		}
 		if id == r.head {
@@ -67,7 +83,7 @@ func readRing(s *source, prb uint64, yield func(Record, error) bool) {
 // scan reads the records of all descriptors, in the order of their identifiers.
 func (r *ring) scan(yield func(Record, error) bool) {
 	var ids []uint64
-	for i := range uint64(1) << r.countBits {
+	for i := range min(uint64(1)<<r.countBits, maxScanned) {
 		d, err := r.descs.bytes(i*uint64(r.descSize), r.descSize)
 		if err != nil {
 			continue
