@@ -168,10 +168,10 @@ func (k *Kernel) Type(spec string) (*ctype.Type, error) {
 	return nil, err
 }
 
-// StructType is a struct, union or typedef by its bare name, in this order.
+// StructType is a struct, union, enum or typedef by its bare name, in this order.
 func (k *Kernel) StructType(name string) (*ctype.Type, error) {
 	var first error
-	for _, spec := range [...]string{"struct " + name, "union " + name, name} {
+	for _, spec := range [...]string{"struct " + name, "union " + name, "enum " + name, name} {
 		t, err := k.Type(spec)
 		if err == nil && !t.Underlying().Incomplete() {
 			return t, nil

@@ -99,6 +99,9 @@ func (t *PageTables) Root() uint64 { return t.root }
 // Levels is 4 or 5.
 func (t *PageTables) Levels() int { return t.levels }
 
+// EncMask is the memory-encryption bits in entries, 0 without encryption.
+func (t *PageTables) EncMask() uint64 { return t.encMask }
+
 // Canonical reports whether the tree can map vaddr at all.
 func (t *PageTables) Canonical(vaddr uint64) bool {
 	shift := 64 - (PageShift + 9*t.levels)

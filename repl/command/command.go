@@ -24,13 +24,16 @@ func All(t *Target) []*repl.Command {
 		history(t, "history"),
 		log(t),
 		ps(t),
+		pte(t),
 		ptob(t),
 		ptov(t),
 		rd(t),
 		repeat(t),
 		set(t),
+		sym(t),
 		sys(t),
 		taskCommand(t),
 		vmcoreinfo(t),
+		vtop(t),
 	}
 }

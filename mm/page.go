@@ -1,0 +1,141 @@
+package mm
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/kdive/kdive/fault"
+	"github.com/kdive/kdive/kernel"
+)
+
+type pageNeeds struct {
+	Size    kernel.Size  `need:"page"`
+	Flags   kernel.Field `need:"page.flags"`
+	Mapping kernel.Field `need:"page.mapping"`
+	Index   kernel.Field `need:"page.__folio_index|page.index"`
+	Count   kernel.Field `need:"page._refcount"`
+	Base    kernel.Sym   `need:"?vmemmap_base"`
+	Map     kernel.Sym   `need:"?mem_map"`
+}
+
+// vmemmapBases are the addresses of the array of page structures when memory is
+// not randomised, with 4 and 5 levels of page tables
+// (arch/x86/include/asm/pgtable_64_types.h).
+var vmemmapBases = [...]uint64{0xffffea0000000000, 0xffd4000000000000}
+
+// Pages finds the page structures of physical pages.
+type Pages struct {
+	k     kernel.View
+	n     pageNeeds
+	bases []uint64 // where the array may begin; the first that can be read counts
+	flags []string // names by bit number
+}
+
+// Page is one struct page. Mapping and Index are the words at these members,
+// whatever the page's user keeps there.
+type Page struct {
+	Addr    uint64 // kernel virtual address of the struct page
+	Paddr   uint64 // physical address of the page
+	Mapping uint64
+	Index   uint64
+	Count   int64 // references
+	Flags   uint64
+	Names   []string // of the flags that are set, without PG_, by bit number
+}
+
+// LoadPages prepares access to the page structures.
+func LoadPages(k kernel.View) (*Pages, error) {
+	p := &Pages{k: k}
+	if err := k.Bind(&p.n); err != nil {
+		return nil, fmt.Errorf("page structures: %w", err)
+	}
+	switch {
+	case p.n.Base != 0:
+		base, err := readPointer(k, uint64(p.n.Base))
+		if err != nil {
+			return nil, fmt.Errorf("vmemmap_base: %w", err)
+		}
+		p.bases = []uint64{base}
+	case p.n.Map != 0: // one array for all of memory
+		base, err := readPointer(k, uint64(p.n.Map))
+		if err != nil {
+			return nil, fmt.Errorf("mem_map: %w", err)
+		}
+		p.bases = []uint64{base}
+	default:
+		p.bases = vmemmapBases[:]
+	}
+	p.nameFlags()
+	return p, nil
+}
+
+func readPointer(k kernel.View, addr uint64) (uint64, error) {
+	var b [8]byte
+	err := k.Read(b[:], addr)
+	return binary.LittleEndian.Uint64(b[:]), err
+}
+
+// nameFlags takes the names from enum pageflags; of several for one bit the
+// first, the others say what the bit means to one user of pages only.
+func (p *Pages) nameFlags() {
+	t, err := p.k.StructType("pageflags")
+	if err != nil {
+		return
+	}
+	for _, e := range t.Underlying().Enumerators() {
+		name, ok := strings.CutPrefix(e.Name, "PG_")
+		if !ok || e.Value < 0 || e.Value > 63 {
+			continue
+		}
+		for int64(len(p.flags)) <= e.Value {
+			p.flags = append(p.flags, "")
+		}
+		if p.flags[e.Value] == "" {
+			p.flags[e.Value] = name
+		}
+	}
+}
+
+// At is the page structure of the page that holds physical address paddr. An
+// error of reason fault.Unmapped means that there is none: no memory there.
+func (p *Pages) At(paddr uint64) (Page, error) {
+	pfn := paddr >> kernel.PageShift
+	obj := make([]byte, max(0, min(int64(p.n.Size), 4096)))
+	var first error
+	for _, base := range p.bases {
+		addr := base + pfn*uint64(p.n.Size)
+		if addr < base {
+			return Page{}, &fault.Error{Addr: paddr, Space: fault.Physical, Reason: fault.Unmapped, Detail: "beyond the page structures"}
+		}
+		err := p.k.Read(obj, addr)
+		if err == nil {
+			return p.decode(addr, pfn<<kernel.PageShift, obj), nil
+		}
+		if first == nil {
+			first = fmt.Errorf("struct page at %#x: %w", addr, err)
+		}
+	}
+	if first == nil {
+		first = errors.New("the array of page structures was not found")
+	}
+	return Page{}, first
+}
+
+func (p *Pages) decode(addr, paddr uint64, obj []byte) Page {
+	page := Page{
+		Addr:    addr,
+		Paddr:   paddr,
+		Mapping: p.n.Mapping.In(obj),
+		Index:   p.n.Index.In(obj),
+		Count:   int64(int32(p.n.Count.In(obj))),
+		Flags:   p.n.Flags.In(obj),
+	}
+	for bit, name := range p.flags {
+		if name != "" && page.Flags>>bit&1 != 0 {
+			page.Names = append(page.Names, name)
+		}
+	}
+	return page
+}
