@@ -84,6 +84,8 @@ func (m *Module) readSymbols() ([]debuginfo.Symbol, error) {
 		}
 		if s.Type == 0 {
 			s.Type = typeFromInfo(e[4])
+		} else if e[4]>>4 != 0 && s.Type >= 'a' && s.Type <= 'z' { // not STB_LOCAL
+			s.Type -= 'a' - 'A' // typetab has lower case only
 		}
 		if s.Name != "" {
 			syms = append(syms, s)

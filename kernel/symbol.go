@@ -1,6 +1,10 @@
 package kernel
 
-import "github.com/kdive/kdive/debuginfo"
+import (
+	"iter"
+
+	"github.com/kdive/kdive/debuginfo"
+)
 
 // Symbol is the run-time address of a symbol of the kernel image, or of a
 // module if the image has none of that name. See ImageSymbol.
@@ -84,4 +88,71 @@ func (k *Kernel) SymbolAt(addr uint64) (name string, off uint64, ok bool) {
 		return "", 0, false
 	}
 	return s.Name, addr - s.Addr, true
+}
+
+// ImageSymbols are the symbols of the kernel image by link-time address, at
+// their run-time addresses; per-CPU ones with zero-based offsets come first.
+func (k *Kernel) ImageSymbols() iter.Seq[Symbol] {
+	return func(yield func(Symbol) bool) {
+		if k.Info == nil {
+			return
+		}
+		for s := range k.Info.Symbols() {
+			s.Addr = k.runtime(s.Addr)
+			if !yield(Symbol{Symbol: s}) {
+				return
+			}
+		}
+	}
+}
+
+// Neighbour is the nearest symbol before (direction -1) or behind (1) s that
+// has another address, in the kernel image or in the module of s.
+func (k *Kernel) Neighbour(s Symbol, direction int) (Symbol, bool) {
+	all := k.ImageSymbols()
+	if s.Module != nil {
+		syms, _ := s.Module.Symbols()
+		all = func(yield func(Symbol) bool) {
+			for _, m := range syms {
+				if !yield(Symbol{Symbol: m, Module: s.Module}) {
+					return
+				}
+			}
+		}
+	}
+	var before Symbol
+	found := false
+	for n := range all {
+		switch {
+		case n.Addr < s.Addr:
+			if !found || n.Addr != before.Addr {
+				before, found = n, true
+			}
+		case direction < 0:
+			return before, found
+		case n.Addr > s.Addr:
+			return n, true
+		}
+	}
+	return before, found && direction < 0
+}
+
+// FindPerCPU is the per-CPU variable of the kernel image in whose copy addr
+// lies, and the CPU that the copy belongs to.
+func (k *Kernel) FindPerCPU(addr uint64) (s Symbol, cpu int, ok bool) {
+	if k.Info == nil {
+		return s, 0, false
+	}
+	for _, cpu := range k.percpu.possible {
+		v := addr - k.percpu.offsets[cpu]
+		if !k.IsPerCPU(v) {
+			continue
+		}
+		sym, ok := k.Info.SymbolAt(k.link(v))
+		sym.Addr = k.runtime(sym.Addr)
+		if ok && k.IsPerCPU(sym.Addr) {
+			return Symbol{Symbol: sym}, cpu, true
+		}
+	}
+	return s, 0, false
 }

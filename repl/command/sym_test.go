@@ -1,0 +1,44 @@
+package command
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestSym(t *testing.T) {
+	tests := []struct{ line, want string }{
+		{"sym init_task", "ffffffffbec11600 (D) init_task\n"},
+		{"sym init_task+8", "ffffffffbec11608 (D) init_task+8\n"},
+		{"sym ffffffffbec11608", "ffffffffbec11608 (D) init_task+8\n"},
+		{"sym -n init_task", "ffffffffbec11600 (D) init_task\n"},
+		{"sym convert_delimiter", "(t) convert_delimiter [shmbug] /usr/src/shmbug/shmbug.c: 23\n"},
+		{"sym -m shmbug", "MODULE START: shmbug\n"},
+		{"sym -q shm_close", "(t) __shm_close\n"},
+		{"sym __shm_close", "/usr/src/linux-6.1/ipc/shm.c: 369\n"},
+	}
+	for _, tt := range tests {
+		if got, rows := tinyCheck(t, tt.line); !strings.Contains(got, tt.want) || len(rows) == 0 {
+			t.Errorf("%s: %q, want %q in it", tt.line, got, tt.want)
+		}
+	}
+	image := strings.Count(tinyText(t, "sym -l"), "\n")
+	if image < 10000 {
+		t.Errorf("sym -l prints %d lines", image)
+	}
+	for _, line := range []string{"sym 1234", "sym no_such_symbol", "sym -m no_such_module", "sym -q no_such_part", "sym"} {
+		tinyFailure(t, line)
+	}
+}
+
+// The address of a CPU's copy of a variable names variable and CPU.
+func TestSymPerCPU(t *testing.T) {
+	target := tiny(t)
+	addr, err := target.Opened.Kernel.PerCPU("runqueues", 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, ok := symbolAt(target.Opened.Kernel, addr+8)
+	if !ok || s.Name != "runqueues" || s.cpu != 1 || s.offset != 8 {
+		t.Errorf("%#x: %+v, %v", addr+8, s, ok)
+	}
+}
