@@ -8,6 +8,7 @@ import (
 	"github.com/kdive/kdive"
 	"github.com/kdive/kdive/debuginfo"
 	"github.com/kdive/kdive/kernel"
+	"github.com/kdive/kdive/kernel/scope"
 	"github.com/kdive/kdive/repl"
 	"github.com/kdive/kdive/value"
 	"github.com/kdive/kdive/vmcore"
@@ -19,6 +20,9 @@ type Target struct {
 	Opened  *kdive.Target // nil in a session without a dump
 
 	context taskContext
+
+	expressions *scope.Scope // with the history of results; nil until needed
+	modulesUsed bool         // the types of all modules are in use
 }
 
 // Symbols finds kernel symbols at their run-time addresses.
@@ -66,14 +70,17 @@ func (t *Target) info() (*kernel.Kernel, *debuginfo.Info, error) {
 func (t *Target) style(c *repl.Call) value.Style {
 	s := value.Style{Radix: c.Radix(), Max: c.Shell.Settings.PrintMax}
 	if k, err := t.kernel(); err == nil {
-		s.Names = k
+		s.Names = scope.Names{Kernel: k}
 	}
 	return s
 }
 
 // address reads an operand that is an address: a hexadecimal number, a symbol,
-// or either plus or minus a number.
+// either plus or minus a number, or a C expression in parentheses.
 func (t *Target) address(text string) (uint64, error) {
+	if isExpression(text) {
+		return t.expressionAddress(text)
+	}
 	if a, err := repl.ParseAddress(text); err == nil {
 		return a, nil
 	}
