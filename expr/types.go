@@ -41,6 +41,7 @@ var builtin = map[string]*ctype.Type{
 	"_Bool":              ctype.New(ctype.Bool, "_Bool", ctype.Def{Size: 1}),
 	"float":              typeFloat,
 	"double":             typeDouble,
+	"long double":        ctype.New(ctype.Float, "long double", ctype.Def{Size: 16}),
 	"void":               ctype.VoidType(),
 }
 
@@ -242,6 +243,9 @@ func (p *parser) baseWords() (*ctype.Type, error) {
 	}
 	for range count["long"] {
 		words = append(words, "long")
+	}
+	if count["long"] == 1 && count["double"] == 1 {
+		words = []string{"long", "double"}
 	}
 	if len(words) == n {
 		words = append(words, "int")

@@ -59,7 +59,8 @@ func plainCharPointer(t *ctype.Type) bool {
 // type can ask for any amount of text and of work without text.
 const (
 	maxText  = 16 << 20
-	maxSteps = 4 << 20 // members and elements
+	maxSteps = 4 << 20  // members and elements
+	maxReads = 32 << 20 // bytes read ahead
 )
 
 type printer struct {
@@ -68,12 +69,22 @@ type printer struct {
 	hex   bool
 	start int // length of out when printing began
 	steps int
+	reads int64
 }
 
 // full counts a member or element and reports whether a bound is reached.
 func (p *printer) full() bool {
 	p.steps++
-	return len(p.out)-p.start > maxText || p.steps > maxSteps
+	return len(p.out)-p.start > maxText || p.steps > maxSteps || p.reads > maxReads
+}
+
+// load reads the first n bytes of v ahead.
+func (p *printer) load(v Value, n int64) Value {
+	l := v.loadN(n)
+	if l.blk != v.blk {
+		p.reads += n
+	}
+	return l
 }
 
 func newPrinter(dst []byte, s Style) *printer {
@@ -152,7 +163,7 @@ func (p *printer) members(v Value, u *ctype.Type, level int) {
 		p.text("<incomplete type>")
 		return
 	}
-	v = v.Load()
+	v = p.load(v, u.Size())
 	if p.missing(v, u.Size()) {
 		return
 	}
@@ -217,7 +228,7 @@ func (p *printer) array(v Value, u *ctype.Type, level int) {
 		p.charArray(v, n)
 		return
 	}
-	v = v.loadN(show * size)
+	v = p.load(v, show*size)
 	if p.missing(v, show*size) {
 		return
 	}

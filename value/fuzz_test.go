@@ -85,15 +85,18 @@ func (s *typeSource) typ(depth int) *ctype.Type {
 type patchy []byte
 
 func (m patchy) Read(p []byte, addr uint64) error {
-	for i := range p {
-		a := addr + uint64(i)
-		if a>>12&1 != 0 {
-			return &fault.Error{Addr: a, Space: fault.Virtual, Reason: fault.Reason(1 + a>>13%6)}
+	for page := addr >> 12; page <= (addr+uint64(len(p))-1)>>12; page++ {
+		if page&1 != 0 {
+			return &fault.Error{Addr: max(addr, page<<12), Space: fault.Virtual, Reason: fault.Reason(1 + page>>1%6)}
 		}
-		p[i] = 0
-		if len(m) > 0 {
-			p[i] = m[a%uint64(len(m))]
-		}
+	}
+	if len(m) == 0 {
+		clear(p)
+		return nil
+	}
+	n := copy(p, m)
+	for ; n < len(p); n *= 2 {
+		copy(p[n:], p[:n])
 	}
 	return nil
 }

@@ -89,7 +89,7 @@ func (p jsonPrinter) value(v Value, level int) {
 	}
 	switch kind {
 	case ctype.Struct, ctype.Union:
-		v = v.Load()
+		v = p.load(v, u.Size())
 		if err := v.absent(u.Size()); err != nil {
 			p.fault(err)
 			return
@@ -173,7 +173,7 @@ func (p jsonPrinter) array(v Value, u *ctype.Type, level int) {
 	}
 	n := u.Size() / size
 	show := min(n, int64(p.Max))
-	v = v.loadN(show * size)
+	v = p.load(v, show*size)
 	if err := v.absent(show * size); err != nil {
 		p.fault(err)
 		return
@@ -204,7 +204,7 @@ func (p jsonPrinter) array(v Value, u *ctype.Type, level int) {
 const maxHex = 64 << 10
 
 func (p jsonPrinter) chars(v Value, n int64, u *ctype.Type) {
-	b, err := v.loadN(min(n, maxHex)).raw(min(n, maxHex))
+	b, err := p.load(v, min(n, maxHex)).raw(min(n, maxHex))
 	if err != nil {
 		p.fault(err)
 		return

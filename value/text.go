@@ -11,7 +11,7 @@ import (
 func (p *printer) charArray(v Value, n int64) {
 	// Max counts characters, of up to four bytes; one more tells whether anything follows.
 	want := min(n, 4*int64(p.Max)+1)
-	v = v.loadN(want)
+	v = p.load(v, want)
 	b, err := v.raw(want)
 	if err != nil {
 		b = v.readable(want)
