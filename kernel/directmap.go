@@ -1,6 +1,9 @@
 package kernel
 
-import "encoding/binary"
+import (
+	"context"
+	"encoding/binary"
+)
 
 // directMapBases are the addresses of the direct map when memory is not
 // randomised: 4 and 5 levels since 4.20, 4 levels before
@@ -19,7 +22,8 @@ func (k *Kernel) locateDirectMap() {
 }
 
 // directMapBase takes the kernel's own variable if there is one, else the first
-// candidate that the page tables map to low physical memory.
+// candidate that the page tables map to low physical memory, else what the page
+// tables map that way.
 func (k *Kernel) directMapBase() (uint64, bool) {
 	if addr, ok := k.Symbol("page_offset_base"); ok {
 		var b [8]byte
@@ -37,6 +41,22 @@ func (k *Kernel) directMapBase() (uint64, bool) {
 	for _, base := range directMapBases {
 		if k.mapsLow(base) {
 			return base, true
+		}
+	}
+	return k.directMapInTables()
+}
+
+// directMapInTables looks for a mapping of low memory at an address where the
+// direct map can begin: randomised, it lies on 1 GiB (arch/x86/mm/kaslr.c).
+func (k *Kernel) directMapInTables() (uint64, bool) {
+	const kernelHalf, maxTried = 1 << 63, 1 << 16
+	tried := 0
+	for e, err := range k.place.tables.Mappings(context.Background(), kernelHalf, StartKernelMap-1) {
+		if base := e.Vaddr - e.Paddr; err == nil && base&(1<<30-1) == 0 && k.mapsLow(base) {
+			return base, true
+		}
+		if tried++; tried == maxTried { // it is the lowest area of the kernel's half
+			break
 		}
 	}
 	return 0, false

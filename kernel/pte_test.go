@@ -21,7 +21,7 @@ func TestDecodePte(t *testing.T) {
 		// Without access rights: the frame number is inverted.
 		{^uint64(0x1234000)&0x000ffffffffff000 | 0x100 | 1<<63, 0, PteMapped, 0x1234000, 0, 0, "PROTNONE|NX"},
 		// Swap area 3, slot 0x55.
-		{3<<59 | (1<<59-1)&^(0x55<<9|1<<9-1), 0, PteSwap, 0, 3, 0x55, ""},
+		{3<<59 | (1<<59-1)&^(0x55<<9|0x1ff), 0, PteSwap, 0, 3, 0x55, ""},
 	}
 	for _, tt := range tests {
 		kind, paddr, area, offset := DecodePte(tt.entry, tt.encMask)
