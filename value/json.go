@@ -27,6 +27,7 @@ import (
 //	pointer            {"addr": "0xffff888003ad2a00"}, with "symbol": "name+8" and
 //	                   for char pointers "text" where there are such
 //	flexible array     as a pointer
+//	beyond Style.Deep  {"truncated": true}
 //	float              number; "nan", "inf", "-inf" as strings
 //	unreadable memory  {"type": "fault", "reason": "excluded", "space": "kernel virtual",
 //	                   "addr": "0x...", "detail": "..."}, or with "message" alone
@@ -84,7 +85,7 @@ func (p jsonPrinter) value(v Value, level int) {
 	u := v.typ.Underlying()
 	kind := u.Kind()
 	if (kind == ctype.Struct || kind == ctype.Union || kind == ctype.Array) && level >= p.Deep {
-		p.text("{}")
+		p.text(`{"truncated":true}`)
 		return
 	}
 	switch kind {
@@ -180,12 +181,12 @@ func (p jsonPrinter) array(v Value, u *ctype.Type, level int) {
 	}
 	p.text("[")
 	for i := range show {
-		if i > 0 {
-			p.text(",")
-		}
 		if p.full() {
 			show = i
 			break
+		}
+		if i > 0 {
+			p.text(",")
 		}
 		p.value(v.elem(elem, i), level+1)
 	}
