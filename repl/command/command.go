@@ -36,6 +36,7 @@ func All(t *Target) []*repl.Command {
 		sym(t),
 		sys(t),
 		taskCommand(t),
+		tree(t),
 		vmcoreinfo(t),
 		vtop(t),
 	}
