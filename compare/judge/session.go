@@ -1,0 +1,123 @@
+package judge
+
+import (
+	_ "embed"
+	"fmt"
+	"strings"
+)
+
+//go:embed facts.py
+var script string
+
+// Script is the program for drgn that prints the facts.
+func Script() string { return script }
+
+// Prompt stands before each command in the output of kdive, CrashPrompt in that
+// of crash.
+const (
+	Prompt      = "kdive> "
+	CrashPrompt = "crash> "
+)
+
+// everyday are the commands whose text is compared, beside struct of every task.
+var everyday = []string{
+	"sys", "sys -t", "sys -i", "log", "log -t", "log -m", "log -c", "log -d", "mod", "mod -t",
+	"ps", "ps -k", "ps -u", "ps -G", "ps -s", "ps -S", "ps -A", "ps -l", "ps -m", "ps -t", "ps -g", "ps -p", "ps -c", "ps -r", "ps -a",
+	"struct task_struct", "struct task_struct -o",
+}
+
+const taskStructOf = "struct task_struct "
+
+// Commands are the commands whose text is compared on a dump with these tasks.
+func Commands(f *Facts) []string {
+	c := append([]string(nil), everyday...)
+	for _, addr := range f.TaskAddrs() {
+		c = append(c, taskStructOf+addr)
+	}
+	return c
+}
+
+// Session are all lines that kdive has to run for Compare: the commands for
+// their text, those that answer drgn's facts as JSON.
+func Session(commands []string, f *Facts) []string {
+	s := append([]string(nil), commands...)
+	s = append(s, "set print_max 65536")
+	for _, q := range f.Queries() {
+		s = append(s, q.Command+asJSON)
+	}
+	return s
+}
+
+const asJSON = " | json"
+
+// Mark is the command that prints the line before the output of a command.
+func Mark(command string) string { return fmt.Sprintf("echo '%s%s'", Prompt, command) }
+
+// Comparison is the outcome for one command.
+type Comparison struct {
+	Peer  string
+	Name  string // command; "struct task_struct" stands for those of all tasks
+	Tally Tally
+}
+
+// Compare judges the output of a session of kdive with a dump. crash is the
+// output of a session of crash, empty if there is none; nothing that crash or
+// drgn answered may be missing in kdive's output.
+func Compare(rules Rules, dump, crash string, f *Facts, kdive string) []Comparison {
+	said := map[string]string{}
+	_, sections := Sections(kdive, Prompt)
+	for _, s := range sections {
+		said[s.Command] = s.Text
+	}
+	var out comparisons
+	_, sections = Sections(crash, CrashPrompt)
+	asked := map[string]bool{}
+	for _, s := range sections {
+		if s.Command == "quit" {
+			continue
+		}
+		asked[s.Command] = true
+		text, ok := said[s.Command]
+		if !ok {
+			text = "(kdive was not asked)"
+		}
+		name := s.Command
+		if strings.HasPrefix(name, taskStructOf+"f") {
+			name = strings.TrimSpace(taskStructOf) + " ADDR"
+		}
+		t := rules.Text(dump, name, "crash", s.Text, text)
+		for i := range t.Diffs {
+			t.Diffs[i] = s.Command + ": " + t.Diffs[i]
+		}
+		out.add("crash", name, t)
+	}
+	if crash != "" {
+		for _, c := range Commands(f) {
+			if !asked[c] {
+				out.add("crash", c, Tally{Unexplained: 1, Diffs: []string{"crash was not asked"}})
+			}
+		}
+	}
+	for _, q := range f.Queries() {
+		rows, others := Rows(said[q.Command+asJSON])
+		t := q.Judge(rules, dump, rows)
+		for _, o := range others {
+			t.Fail(q.Command + ": not JSON: " + o)
+		}
+		out.add("drgn", q.Name, t)
+	}
+	return out
+}
+
+type comparisons []Comparison
+
+// add adds to the comparison of that name, or begins one.
+func (c *comparisons) add(peer, name string, t Tally) {
+	for i := range *c {
+		if x := &(*c)[i]; x.Peer == peer && x.Name == name {
+			x.Tally.Add(t)
+			return
+		}
+	}
+	*c = append(*c, Comparison{peer, name, t})
+}

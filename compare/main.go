@@ -1,0 +1,136 @@
+// Command compare compares kdive with crash and drgn on real dumps.
+//
+// It runs each of the three once for a dump and prints for each command how many
+// lines or values were compared, equal, explained and unexplained; the exit
+// status is 1 if there is an unexplained difference. How answers are judged is
+// package judge's. Start from run; README.md says how to use it.
+package main
+
+import (
+	"flag"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/kdive/kdive/compare/judge"
+)
+
+type options struct {
+	lab, kdive, cache, facts, only string
+	verbose                        bool
+}
+
+func main() {
+	var o options
+	flag.StringVar(&o.lab, "lab", "", "directory with kernels, dumps and peers")
+	flag.StringVar(&o.kdive, "kdive", "bin/kdive", "the kdive to compare")
+	flag.StringVar(&o.cache, "cache", "", "directory for the peers' answers (default LAB/compare)")
+	flag.StringVar(&o.facts, "facts", "", "write the peers' answers to this directory, too")
+	flag.StringVar(&o.only, "only", "", "patterns of dumps, separated by commas")
+	flag.BoolVar(&o.verbose, "v", false, "print all unexplained differences")
+	flag.Parse()
+	if o.lab == "" || flag.NArg() > 0 {
+		flag.Usage()
+		os.Exit(2)
+	}
+	if o.cache == "" {
+		o.cache = path.Join(o.lab, "compare")
+	}
+	ok, err := run(o, os.Stdout)
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "compare: %v\n", err)
+		os.Exit(2)
+	}
+	if !ok {
+		os.Exit(1)
+	}
+}
+
+// run compares all dumps and reports whether nothing is unexplained.
+func run(o options, w io.Writer) (ok bool, err error) {
+	rules, err := judge.Explained()
+	if err != nil {
+		return false, err
+	}
+	var total judge.Tally
+	missing := 0
+	for _, d := range dumps {
+		if !d.selected(o.only) {
+			continue
+		}
+		d = d.in(o.lab)
+		if err := d.present(); err != nil {
+			fmt.Fprintf(w, "%s: MISSING: %v\n", d.name, err)
+			missing++
+			continue
+		}
+		t, err := compareDump(o, d, rules, w)
+		if err != nil {
+			return false, fmt.Errorf("%s: %w", d.name, err)
+		}
+		total.Add(t)
+	}
+	fmt.Fprintf(w, "all dumps: %s\n", total.Summary())
+	for _, id := range slices.Sorted(maps.Keys(total.Rules)) {
+		fmt.Fprintf(w, "explained %-20s %6d  %s\n", id, total.Rules[id], rules.Why(id))
+	}
+	if missing > 0 {
+		fmt.Fprintf(w, "%d dumps are missing\n", missing)
+	}
+	return total.Unexplained == 0 && missing == 0 && total.Compared() > 0, nil
+}
+
+// selected reports whether one of the patterns names the dump.
+func (d dump) selected(patterns string) bool {
+	for p := range strings.SplitSeq(patterns, ",") {
+		if ok, err := path.Match(p, d.name); ok && err == nil || patterns == "" {
+			return true
+		}
+	}
+	return false
+}
+
+func compareDump(o options, d dump, rules judge.Rules, w io.Writer) (judge.Tally, error) {
+	var total judge.Tally
+	peers := peers{lab: o.lab, cache: o.cache}
+	drgn, err := peers.drgn(d)
+	if err != nil {
+		return total, err
+	}
+	facts, err := judge.ParseFacts(drgn.text)
+	if err != nil {
+		return total, err
+	}
+	commands := judge.Commands(facts)
+	var crash answer
+	if d.crash {
+		if crash, err = peers.crash(d, commands); err != nil {
+			return total, err
+		}
+	}
+	if o.facts != "" {
+		if err := keep(o.facts, d, crash, drgn); err != nil {
+			return total, err
+		}
+	}
+	kdive, err := runKdive(o.kdive, d, judge.Session(commands, facts))
+	if err != nil {
+		return total, err
+	}
+	for _, c := range judge.Compare(rules, d.name, crash.text, facts, kdive) {
+		fmt.Fprintf(w, "%-18s %-6s %-20s %s\n", d.name, c.Peer, c.Name, c.Tally.Summary())
+		show := c.Tally.Diffs
+		if !o.verbose && len(show) > 6 {
+			show = append(slices.Clone(show[:6]), "...")
+		}
+		for _, diff := range show {
+			fmt.Fprintf(w, "    %s\n", diff)
+		}
+		total.Add(c.Tally)
+	}
+	return total, nil
+}
