@@ -24,7 +24,7 @@ func FuzzEntries(f *testing.F) {
 		f.Add(s.Info, s.Abbrev, []byte("int\x00"), []byte{0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8})
 	}
 	f.Fuzz(func(t *testing.T, info, abbrev, str, other []byte) {
-		d := die.New(die.Sections{Info: info, Abbrev: abbrev, Str: str, LineStr: str, StrOffsets: other, Addr: other, Ranges: other, RngLists: other})
+		d := die.New(die.Sections{Info: info, Abbrev: abbrev, Str: str, LineStr: str, StrOffsets: other, Addr: other, Ranges: other, RngLists: other, Loc: other, LocLists: other})
 		for h, err := range d.Headers() {
 			if err != nil {
 				continue
@@ -53,6 +53,7 @@ func walk(t *testing.T, e *die.Entry, left *int) {
 	for a, v := range e.All() {
 		_, _, _ = v.Str(), v.Int(), v.IsConst()
 		_, _ = v.Addr()
+		_, _ = e.Unit.Locations(v)
 		if _, err := v.Ref(); err == nil {
 			_, _, _ = e.Ref(a)
 		}

@@ -90,7 +90,7 @@ func kindOf(t dwarf.Tag) Kind {
 }
 
 var (
-	errCodes   = errors.New("abbreviation codes are not 1, 2, 3 ...")
+	errCodes   = errors.New("abbreviation codes are not consecutive")
 	errAbbrevs = errors.New("too many abbreviations")
 )
 
