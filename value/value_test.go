@@ -244,6 +244,17 @@ func TestFormatLimits(t *testing.T) {
 	}
 }
 
+// What a bound cuts off is still JSON.
+func TestJSONLimits(t *testing.T) {
+	huge := arr(arr(arr(long, 1<<12), 1<<12), 1<<12)
+	for _, s := range []Style{{Max: 1 << 12}, {Max: 3, Deep: 2}} {
+		got := AppendJSON(nil, New(zeroes{}, huge, base), s)
+		if !json.Valid(got) || len(got) > maxText+1000 {
+			t.Errorf("%+v: %d bytes, valid JSON: %v", s, len(got), json.Valid(got))
+		}
+	}
+}
+
 func TestFaultsInPlace(t *testing.T) {
 	im := &image{at: map[uint64][]byte{base: make([]byte, 3*4096)}, excluded: map[uint64]bool{base + 4096: true}}
 	s := object(ctype.Struct, "s", 3*4096,
