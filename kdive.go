@@ -29,6 +29,10 @@ type Options struct {
 	Cache       string   // directory for unpacked kernels and indexes; see find.NewCache
 	ModuleDirs  []string // more directories to look for modules' debug files in
 	Progress    find.Progress
+
+	// Trace, if set, is told of every read of the dump's memory; see
+	// vmcore.Dump.Trace.
+	Trace func(paddr uint64, length int)
 }
 
 // Target is an opened dump with what was found for it.
@@ -67,6 +71,9 @@ func Open(ctx context.Context, opt Options) (*Target, error) {
 	if t.Dump, err = vmcore.Open(t.Files); err != nil {
 		_ = t.Close() // the first error counts
 		return nil, err
+	}
+	if opt.Trace != nil {
+		t.Dump.Trace(opt.Trace)
 	}
 	if info == nil && !opt.NoDebugInfo {
 		info = t.findVmlinux(ctx)
