@@ -27,7 +27,7 @@ var layers = [][]string{
 	{"."},
 	{"repl"},
 	{"repl/command"},
-	{"cmd", "compare", "realdump"},
+	{"cmd", "compare", "realdump", "hostile"},
 }
 
 // forbidden are imports that point downwards and are wrong all the same: the

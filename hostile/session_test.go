@@ -1,0 +1,160 @@
+package hostile
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/kdive/kdive/repl/command"
+)
+
+// Limits of one session with all commands.
+const (
+	maxTime     = 10 * time.Second
+	maxResident = 1 << 30
+	patience    = 6 * maxTime // on a busy machine, until the session counts as hanging
+)
+
+// allLines are the commands of a session. Those that change what later ones
+// say come last.
+var allLines = []string{
+	"sys", "log", "log -t", "vmcoreinfo",
+	"ps", "ps -a", "ps -p", "ps -t", "ps -l", "ps -g 1", "ps -m", "ps -r", "ps -S", "ps -s",
+	"mod", "mod -t", "mod -s shmbug",
+	"set", "task -x", "task -R pid,comm,mm,files 1",
+	"p jiffies", "p -x init_task", "p init_uts_ns.name", "p *init_task.mm", "px runqueues:a", "p modules.next",
+	"struct task_struct", "struct task_struct.comm,pid,tasks init_task", "struct super_block -o", "union thread_union",
+	"whatis jiffies", "whatis struct list_head", "*list_head init_task.tasks",
+	"list -H init_task.tasks task_struct.tasks -s task_struct.pid,comm", "list modules", "list -r -H super_blocks",
+	"tree -t rbtree vmap_area_root", "tree -t radix -N pid_namespace.idr", "tree -t maple init_task.mm",
+	"rd init_task 64", "rd -8 linux_banner 128", "rd -s init_stack 64", "rd -p 1000000 256", "rd -a linux_banner", "rd jiffies",
+	"vtop init_task", "vtop linux_banner", "vtop ffffc90000000000", "ptov 1000000",
+	"sym init_task", "sym ffffffff81000000", "sym -q schedule", "search -k deadbeef", "search -p 12345678",
+	"bt", "bt -a", "kmem -i", "kmem -s", "vm", "files", "mount", "net", "dev", "irq", "timer", "ipcs", "dis schedule",
+	"set 1", "ps -a 1", "vtop -u 400000", "task", "set -p",
+}
+
+// lines are those of allLines whose commands exist.
+func lines(t *testing.T) []string {
+	t.Helper()
+	known := map[string]bool{}
+	for _, c := range command.All(&command.Target{}) {
+		known[c.Name] = true
+	}
+	known["px"], known["*"] = known["p"], known["struct"]
+	var list, lacking []string
+	for _, l := range allLines {
+		name, _, _ := strings.Cut(l, " ")
+		if strings.HasPrefix(name, "*") {
+			name = "*"
+		}
+		if known[name] {
+			list = append(list, l)
+		} else {
+			lacking = append(lacking, name)
+		}
+	}
+	if len(lacking) > 0 {
+		t.Logf("commands that do not exist yet: %s", strings.Join(lacking, " "))
+	}
+	return list
+}
+
+// session is one run of the program.
+type session struct {
+	dir   string   // working directory; files are relative to it, so that names in answers are the same
+	files []string // operands
+	cache string
+	lines []string
+}
+
+// outcome is what came of it.
+type outcome struct {
+	status    int      // -1: killed
+	answers   []string // by line, with the errors
+	stderr    string
+	resident  int64 // peak, bytes; at least that of the test itself
+	wall, cpu time.Duration
+	broken    error // what no input may cause
+}
+
+const mark = "@@ answer"
+
+func (b *bench) run(s session) outcome {
+	args := []string{"--cache", s.cache, "--module-debug", b.modules, "-e", "set error redirect"}
+	for _, l := range s.lines {
+		args = append(args, "-e", "echo "+mark, "-e", l)
+	}
+	args = append(args, "-e", "echo "+mark)
+	args = append(args, s.files...)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	c := exec.CommandContext(ctx, b.program, args...)
+	var out, errs bytes.Buffer
+	c.Dir, c.Stdout, c.Stderr = s.dir, &out, &errs
+	c.Env = append(os.Environ(), "HOME="+s.dir, "XDG_STATE_HOME="+s.dir)
+	begun := time.Now()
+	err := c.Run()
+	o := outcome{stderr: errs.String(), wall: time.Since(begun)}
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		o.broken = err
+		return o
+	}
+	o.status = c.ProcessState.ExitCode()
+	o.cpu = c.ProcessState.UserTime() + c.ProcessState.SystemTime()
+	if ru, ok := c.ProcessState.SysUsage().(*syscall.Rusage); ok {
+		o.resident = ru.Maxrss << 10
+	}
+	parts := strings.Split(out.String(), mark+"\n")
+	if len(parts) > 1 {
+		o.answers = parts[1 : len(parts)-1]
+	}
+	o.broken = o.check(len(s.lines), out.String())
+	return o
+}
+
+// bugs are words that only a bug prints. The kernel log may say "panic:", too.
+var bugs = regexp.MustCompile(`(?m)this is a bug in kdive|^panic: |^fatal error: |^goroutine \d+ |runtime error|unexpected fault address|\[signal SIG`)
+
+// check says what is wrong with how a session ended, whatever its input.
+func (o *outcome) check(lines int, stdout string) error {
+	switch {
+	case o.status == -1 && o.wall >= patience:
+		return fmt.Errorf("hangs: killed after %v", o.wall)
+	case o.status < 0 || o.status > 2:
+		return fmt.Errorf("died with status %d:\n%s", o.status, tail(o.stderr))
+	case bugs.MatchString(o.stderr):
+		return fmt.Errorf("a bug:\n%s", head(o.stderr[bugs.FindStringIndex(o.stderr)[0]:]))
+	case bugs.MatchString(stdout):
+		return fmt.Errorf("a bug:\n%s", head(stdout[bugs.FindStringIndex(stdout)[0]:]))
+	case o.cpu > maxTime: // what a busy machine adds does not count
+		return fmt.Errorf("took %v of processor time", o.cpu)
+	case o.resident > maxResident:
+		return fmt.Errorf("%d MiB resident", o.resident>>20)
+	case o.status == 2 && (stdout != "" || !strings.HasPrefix(o.stderr, "kdive: ")):
+		return fmt.Errorf("not opened, and said %q, %q", tail(o.stderr), tail(stdout))
+	case o.status != 2 && len(o.answers) != lines:
+		return fmt.Errorf("%d answers to %d commands:\n%s", len(o.answers), lines, tail(o.stderr))
+	}
+	return nil
+}
+
+// reason is the message of a session that could not be opened, without the
+// numbers in it.
+func (o *outcome) reason() string {
+	line, _, _ := strings.Cut(strings.TrimPrefix(o.stderr, "kdive: "), "\n")
+	line = regexp.MustCompile(`\b(0x)?[0-9a-f]{2,}\b|\d+|"[^"]*"`).ReplaceAllString(line, "N")
+	return line[:min(len(line), 200)]
+}
+
+func head(s string) string { return s[:min(len(s), 3000)] }
+func tail(s string) string { return s[max(0, len(s)-1500):] }
