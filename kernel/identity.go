@@ -85,8 +85,13 @@ func (k *Kernel) checkBanner() error {
 	}
 	addr, _ := k.Symbol("linux_banner")
 	mem := make([]byte, len(file))
-	// Through the page tables, not by arithmetic: that confirms both.
-	if err := k.place.tables.Read(mem, addr); err != nil {
+	// Through the page tables, not by arithmetic: that confirms both. Where the
+	// dump lacks the tables, arithmetic confirms the placement at least.
+	err = k.place.tables.Read(mem, addr)
+	if missing(err) {
+		err = k.Read(mem, addr)
+	}
+	if err != nil {
 		return fmt.Errorf("linux_banner at %#x (placement from %s): %w", addr, k.place.source, err)
 	}
 	if bytes.Equal(file, mem) {

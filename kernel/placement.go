@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/kdive/kdive/fault"
 	"github.com/kdive/kdive/vmcore"
 )
 
@@ -29,7 +30,7 @@ func (k *Kernel) locate(force bool) error {
 		sources = append(sources, k.placeFromBanner)
 	}
 	var errs []error
-	var doubted *placement
+	var doubted, unconfirmed *placement
 	for _, source := range sources {
 		p, err := source()
 		if err == nil {
@@ -41,6 +42,9 @@ func (k *Kernel) locate(force bool) error {
 				return nil
 			}
 			doubted = &p
+			if unconfirmed == nil && missing(err) {
+				unconfirmed = &p
+			}
 		}
 		errs = append(errs, err)
 		var mismatch *MismatchError
@@ -48,7 +52,11 @@ func (k *Kernel) locate(force bool) error {
 			return err
 		}
 	}
-	if force && doubted != nil {
+	if !force {
+		// A dump that lacks the very page that would confirm it is worth opening.
+		doubted = unconfirmed
+	}
+	if doubted != nil {
 		k.setPlacement(*doubted)
 		k.note("kernel placement from %s not confirmed: %v", doubted.source, joined(errs))
 		return nil
@@ -56,6 +64,16 @@ func (k *Kernel) locate(force bool) error {
 	k.place = placement{}
 	k.image = span{}
 	return fmt.Errorf("cannot locate the kernel in the dump: %w", joined(errs))
+}
+
+// missing reports whether a check failed because the dump lacks the memory that
+// it would have looked at, and not because that memory said otherwise.
+func missing(err error) bool {
+	switch fault.ReasonOf(err) {
+	case fault.Excluded, fault.Truncated, fault.Damaged, fault.NotRAM:
+		return true
+	}
+	return false
 }
 
 // joined is one error that says all of errs on one line.

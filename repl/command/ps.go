@@ -119,6 +119,9 @@ command names in quotes.`,
 	}
 }
 
+// maxFaults is how many of the task table's faults ps prints.
+const maxFaults = 8
+
 func runPS(ctx context.Context, t *Target, c *repl.Call) error {
 	table, err := t.tasks()
 	if err != nil {
@@ -128,7 +131,11 @@ func runPS(ctx context.Context, t *Target, c *repl.Call) error {
 	if err != nil {
 		return err
 	}
-	for _, f := range table.Faults {
+	for i, f := range table.Faults {
+		if i == maxFaults {
+			c.Warn("and %d more of this kind", len(table.Faults)-i)
+			break
+		}
 		c.Warn("%v", f)
 	}
 	switch mode := c.Last("p", "c", "t", "a", "g", "r", "l", "m", "S"); mode {

@@ -207,11 +207,13 @@ func runSys(t *Target, c *repl.Call) error {
 	var faults []error
 	fail := func(what string, err error) {
 		if err != nil {
-			faults = append(faults, fmt.Errorf("%s: %w", what, err))
+			// Of several reasons the first is enough.
+			first, _, _ := strings.Cut(err.Error(), "\n")
+			faults = append(faults, fmt.Errorf("%s: %s", what, first))
 		}
 	}
+	r.fromFile(k)
 	if k.Info == nil {
-		r.fromFile(k)
 		r.panicked = sysinfo.ReadPanic(k, false)
 		sysRecord.Emit(c.Out, &r)
 		return nil
@@ -228,15 +230,20 @@ func runSys(t *Target, c *repl.Call) error {
 	} else {
 		r.cpus, r.offline = present, offline
 	}
-	r.clock, err = sysinfo.ReadClock(k)
-	fail("DATE", err)
+	if clock, err := sysinfo.ReadClock(k); err != nil && clock.Date.IsZero() {
+		fail("DATE", err)
+	} else {
+		r.clock = clock
+		fail("UPTIME", err)
+	}
 	if load, err := sysinfo.ReadLoad(k); err != nil {
 		fail("LOAD AVERAGE", err)
 	} else {
 		r.load = &load
 	}
-	r.names, err = sysinfo.ReadNames(k)
-	fail("NODENAME", err)
+	if _, err := sysinfo.ReadNames(k); err != nil {
+		fail("NODENAME", err)
+	}
 	r.mhz, err = sysinfo.MHz(k)
 	fail("MACHINE", err)
 	memory, err := sysinfo.Memory(k)
@@ -253,7 +260,7 @@ func runSys(t *Target, c *repl.Call) error {
 	return nil
 }
 
-// fromFile fills in what the dump itself says, without debug info.
+// fromFile fills in what can be told without debug info.
 func (r *sysRow) fromFile(k *kernel.Kernel) {
 	u := r.dump.Utsname
 	r.names = sysinfo.Names{Nodename: u.Nodename, Release: u.Release, Version: u.Version, Machine: u.Machine}

@@ -130,7 +130,7 @@ type treeForm struct {
 func tree(t *Target) *repl.Command {
 	return &repl.Command{
 		Name:     "tree",
-		Synopsis: "-t type [-r offset] [-o offset] [-s struct[.member,...]] [-S struct.member,...] [-lpNxd] start\n-t maple -v [-r offset] start",
+		Synopsis: "[-t type] [-r offset] [-o offset] [-s struct[.member,...]] [-lpNxd] start\n-t maple -v [-r offset] start",
 		Summary:  "list the entries of a red-black tree, radix tree, xarray or maple tree",
 		Detail: `
 The start is the address of the root (rb_root, radix_tree_root, xarray, maple_tree) or

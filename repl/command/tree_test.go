@@ -1,0 +1,62 @@
+package command
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+)
+
+func TestTree(t *testing.T) {
+	// All threads of the initial PID namespace: 58 tasks and the two idle ones,
+	// which have no entry. The nodes of this kernel have 16 slots.
+	text, rows := tinyCheck(t, "tree -t xarray -p -r pid_namespace.idr init_pid_ns")
+	if len(rows) < 58 || !strings.Contains(text, "  index: 91  position: root/5/11\n") {
+		t.Errorf("%d rows:\n%s", len(rows), text)
+	}
+	text, rows = tinyCheck(t, "tree -t rb -l -o vmap_area.rb_node -s vmap_area.va_start vmap_area_root")
+	last := ""
+	for _, r := range rows {
+		start := r["members"].(map[string]any)["va_start"].(string) // beyond 2^53
+		if start <= last {
+			t.Errorf("va_start %s after %s: not sorted", start, last)
+		}
+		last = start
+	}
+	if len(rows) < 10 || strings.Count(text, "va_start = ") != len(rows) {
+		t.Errorf("%d rows:\n%s", len(rows), text)
+	}
+	if got := tinyText(t, "tree -t rb -p vmap_area_root"); !strings.Contains(got, "position: root/l\n") {
+		t.Errorf("-p: %s", got)
+	}
+	for _, line := range []string{"tree", "tree -t heap vmap_area_root", "tree -r no.such vmap_area_root", "tree -v vmap_area_root", "tree 1234"} {
+		tinyFailure(t, line)
+	}
+}
+
+func TestTreeMaple(t *testing.T) {
+	target := tiny(t)
+	table, err := target.tasks()
+	if err != nil {
+		t.Fatal(err)
+	}
+	k := target.Opened.Kernel
+	off, err := memberOffset(k, "mm_struct.mm_mt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr := table.ByComm("shmuser0")[0].MM + uint64(off)
+	line := "tree -t maple -s vm_area_struct.vm_start,vm_end " + fmt.Sprintf("%x", addr)
+	_, rows := tinyCheck(t, line)
+	if len(rows) < 10 {
+		t.Fatalf("%s: %d rows", line, len(rows))
+	}
+	for _, r := range rows {
+		m := r["members"].(map[string]any)
+		if fmt.Sprint(m["vm_start"]) != fmt.Sprint(r["index"]) {
+			t.Errorf("vm_start %v at index %v", m["vm_start"], r["index"])
+		}
+	}
+	if text, rows := tinyCheck(t, "tree -t maple -v "+fmt.Sprintf("%x", addr)); !strings.HasPrefix(text, "maple_tree(") || len(rows) == 0 {
+		t.Errorf("-v: %s", text)
+	}
+}
