@@ -72,3 +72,19 @@ func CPUs(k *kernel.Kernel, spec string, current int) ([]int, error) {
 	slices.Sort(out)
 	return slices.Compact(out), nil
 }
+
+// template is memory in which the place of a per-CPU variable that no CPU was
+// chosen for cannot be read: what is there, if anything, is no CPU's value.
+type template struct {
+	value.Memory
+	kernel *kernel.Kernel
+	name   string
+}
+
+// Read implements value.Memory.
+func (t template) Read(p []byte, addr uint64) error {
+	if t.kernel.IsPerCPU(addr) {
+		return fmt.Errorf("%s is a per-CPU variable: choose a CPU, as in %s:0, or %s:a for all", t.name, t.name, t.name)
+	}
+	return t.Memory.Read(p, addr)
+}

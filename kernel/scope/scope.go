@@ -86,7 +86,11 @@ func (s *Scope) Record(v value.Value) int {
 func (s *Scope) Variable(name, file string) (value.Value, error) {
 	v, err := s.variable(name, file)
 	if err == nil {
-		return value.New(s.Memory(), v.Type, v.Addr), nil
+		mem := s.Memory()
+		if v.Module == nil && s.Kernel.IsPerCPU(v.Addr) {
+			mem = template{mem, s.Kernel, name}
+		}
+		return value.New(mem, v.Type, v.Addr), nil
 	}
 	if !errors.Is(err, expr.ErrUnknown) {
 		return value.Value{}, err

@@ -23,6 +23,7 @@ func All(t *Target) []*repl.Command {
 		history(t, "h"),
 		history(t, "history"),
 		log(t),
+		p(t),
 		ps(t),
 		pte(t),
 		ptob(t),

@@ -42,8 +42,11 @@ func (t *Target) completeSymbols(prefix string) []string {
 
 // bareWord says what a line means whose first word is no command: the name of
 // a structure or union, with members or not, is short for struct, that of a
-// symbol for p.
+// symbol for p. p/x is p with a format.
 func (t *Target) bareWord(text string) (line string, ok bool) {
+	if format, ok := strings.CutPrefix(text, "p/"); ok {
+		return "p /" + format, true
+	}
 	word, _, _ := strings.Cut(strings.TrimSpace(text), " ")
 	word = strings.TrimPrefix(word, "*")
 	name := word

@@ -217,15 +217,6 @@ func (o *object) AppendJSON(b []byte) []byte {
 	return append(b, '}')
 }
 
-// jsonValue is a value that writes itself as JSON.
-type jsonValue struct {
-	val   value.Value
-	style value.Style
-}
-
-// AppendJSON implements output.Appender.
-func (j jsonValue) AppendJSON(b []byte) []byte { return value.AppendJSON(b, j.val, j.style) }
-
 // targets are what the pointers of o point to, as JSON.
 func (o *object) targets() []output.Field {
 	var f []output.Field
@@ -242,7 +233,7 @@ func (o *object) targets() []output.Field {
 		case err != nil && fault.ReasonOf(err) != 0:
 			f = append(f, output.Field{Name: name, Value: output.Fault(err)})
 		case err == nil && p.ok && p.text == nil:
-			f = append(f, output.Field{Name: name, Value: output.Tree(jsonValue{p.val, o.style})})
+			f = append(f, output.Field{Name: name, Value: output.Tree(value.JSON{Value: p.val, Style: o.style})})
 		}
 	}
 	if o.members == nil {
