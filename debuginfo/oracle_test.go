@@ -441,8 +441,8 @@ func frames(t *testing.T, in *Info, pc uint64) []string {
 		}
 	}
 	if len(list) == 0 {
-		s, _ := in.SymbolAt(pc)
-		list = append(list, fmt.Sprintf("%s:%d", s.Name, lineno))
+		name, _, _ := in.PointerSymbol(pc)
+		list = append(list, fmt.Sprintf("%s:%d", name, lineno))
 	}
 	return list
 }

@@ -142,6 +142,9 @@ func buildNames(parts [][]scan.Record) (buckets, names, records []byte) {
 // place; repetitions come one behind the other. Different names with the same
 // 64-bit digest would lose one of them.
 func compare(a, b *scan.Record) int {
-	return cmp.Or(cmp.Compare(a.Hash, b.Hash), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Flags&scan.Declared, b.Flags&scan.Declared),
+	if a.Hash != b.Hash {
+		return cmp.Compare(a.Hash, b.Hash)
+	}
+	return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Flags&scan.Declared, b.Flags&scan.Declared),
 		cmp.Compare(a.Key, b.Key), cmp.Compare(a.Off, b.Off))
 }

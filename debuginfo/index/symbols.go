@@ -49,17 +49,26 @@ func SortSymbols(t *elffile.SymbolTable) *Symbols {
 		out.names = le.AppendUint32(out.names, uint32(list[i].hash))
 		out.names = le.AppendUint32(out.names, list[i].index)
 	}
-	slices.SortFunc(list, func(a, b sym) int {
+	// Sorting small keys is what costs least; few symbols share an address.
+	type key struct {
+		addr uint64
+		item uint32
+	}
+	keys := make([]key, len(list))
+	for i := range list {
+		keys[i] = key{list[i].addr, uint32(i)}
+	}
+	slices.SortFunc(keys, func(a, b key) int {
 		if a.addr != b.addr {
 			return cmp.Compare(a.addr, b.addr)
 		}
-		return cmp.Or(bytes.Compare(a.name, b.name), cmp.Compare(a.index, b.index))
+		return cmp.Or(bytes.Compare(list[a.item].name, list[b.item].name), cmp.Compare(a.item, b.item))
 	})
 	out.addrs = make([]byte, 0, 8*len(list))
 	out.index = make([]byte, 0, 4*len(list))
-	for i := range list {
-		out.addrs = le.AppendUint64(out.addrs, list[i].addr)
-		out.index = le.AppendUint32(out.index, list[i].index)
+	for _, k := range keys {
+		out.addrs = le.AppendUint64(out.addrs, k.addr)
+		out.index = le.AppendUint32(out.index, list[k.item].index)
 	}
 	return out
 }
