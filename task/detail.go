@@ -126,6 +126,10 @@ func PolicyNumber(name string) (int, bool) {
 	return 0, false
 }
 
+// KnowsLastArrival reports whether the kernel records when tasks last got a CPU
+// (CONFIG_SCHED_INFO).
+func (t *Table) KnowsLastArrival() bool { return t.n.LastArrival.Present() }
+
 // RunqueueClock is the clock of a CPU's run queue (rq.clock), nanoseconds in
 // the time of LastArrival.
 func (t *Table) RunqueueClock(cpu int) (uint64, error) {

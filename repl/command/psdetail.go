@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sort"
 	"strings"
 	"time"
@@ -24,6 +25,10 @@ func psDetail(ctx context.Context, t *Target, c *repl.Call, table *task.Table, t
 		if uptime = clock.Uptime; uptime == 0 {
 			return err
 		}
+		sort.SliceStable(tasks, func(i, j int) bool { return tasks[i].StartTime < tasks[j].StartTime })
+	}
+	if mode == "g" && len(c.Args) == 0 {
+		tasks = oneOfGroup(tasks)
 	}
 	for _, x := range tasks {
 		if ctx.Err() != nil {
@@ -35,16 +40,7 @@ func psDetail(ctx context.Context, t *Target, c *repl.Call, table *task.Table, t
 		case "c":
 			psGroup(c, x, "child", table.Children(x), "(no children)")
 		case "g":
-			leader := table.Leader(x)
-			if leader == nil {
-				leader = x
-			}
-			var others []*task.Task
-			for _, y := range table.Threads(leader) {
-				if y != leader {
-					others = append(others, y)
-				}
-			}
+			leader, others := threadGroup(table, x)
 			psGroup(c, leader, "thread", others, "(no threads)")
 		case "t":
 			psTimes(c, x, uint64(uptime))
@@ -56,6 +52,38 @@ func psDetail(ctx context.Context, t *Target, c *repl.Call, table *task.Table, t
 		c.Out.Print("\n")
 	}
 	return nil
+}
+
+// oneOfGroup keeps the first task of each thread group.
+func oneOfGroup(tasks []*task.Task) []*task.Task {
+	var kept []*task.Task
+	seen := map[int32]bool{}
+	for _, x := range tasks {
+		if !seen[x.TGID] {
+			seen[x.TGID] = true
+			kept = append(kept, x)
+		}
+	}
+	return kept
+}
+
+// threadGroup is the leader of the task's thread group and the others in it. All
+// idle tasks have the group number 0 and are shown as one group, as in crash.
+func threadGroup(table *task.Table, x *task.Task) (leader *task.Task, others []*task.Task) {
+	if leader = table.Leader(x); leader == nil {
+		leader = x
+	}
+	group := table.Threads(leader)
+	if x.Idle {
+		group = slices.DeleteFunc(slices.Clone(table.Tasks), func(y *task.Task) bool { return !y.Idle })
+		leader = group[0]
+	}
+	for _, y := range group {
+		if y != leader {
+			others = append(others, y)
+		}
+	}
+	return leader, others
 }
 
 // kin is a task in its relation to another.
@@ -115,6 +143,13 @@ type psTime struct {
 	run  uint64
 }
 
+// wholeSeconds is the run time from whole seconds of both clocks, as crash
+// counts it: up to a second more than run.
+func (r *psTime) wholeSeconds() time.Duration {
+	up := (r.run + r.task.StartTime) / uint64(time.Second)
+	return time.Duration(up-r.task.StartTime/uint64(time.Second)) * time.Second
+}
+
 var psTimesRecord = &output.Record[psTime]{
 	Type: "task_times",
 	Help: "the times of one task (-t)",
@@ -126,7 +161,7 @@ var psTimesRecord = &output.Record[psTime]{
 	}...),
 	Text: func(b []byte, r *psTime) []byte {
 		return fmt.Appendf(b, "%s\n    RUN TIME: %s\n  START TIME: %d\n       UTIME: %d\n       STIME: %d\n", taskHead(r.task),
-			formatUptime(time.Duration(r.run)), r.task.StartTime, r.task.UTime, r.task.STime)
+			formatUptime(r.wholeSeconds()), r.task.StartTime, r.task.UTime, r.task.STime)
 	},
 }
 
@@ -260,6 +295,9 @@ var psLastRecord = &output.Record[psLastRow]{
 }
 
 func psLast(t *Target, c *repl.Call, table *task.Table, tasks []*task.Task) error {
+	if !table.KnowsLastArrival() {
+		return errors.New("this kernel does not record when tasks last got a CPU (no task_struct.sched_info.last_arrival)")
+	}
 	sort.SliceStable(tasks, func(i, j int) bool { return tasks[i].LastArrival > tasks[j].LastArrival })
 	width := 0
 	if len(tasks) > 0 {

@@ -92,7 +92,11 @@ func (r *sysRow) appendText(b []byte) []byte {
 	if r.dump.Incomplete {
 		flags += "  [INCOMPLETE]"
 	}
-	line("KERNEL", r.vmlinux)
+	if r.vmlinux != "" && r.taint != "" {
+		line("KERNEL", r.vmlinux+"  [TAINTED]")
+	} else {
+		line("KERNEL", r.vmlinux)
+	}
 	if len(r.files) == 1 {
 		line("DUMPFILE", r.files[0]+flags)
 	} else {
