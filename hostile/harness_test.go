@@ -15,7 +15,6 @@ import (
 // harness runs a session for each of many mutations of some files.
 type harness struct {
 	t         *testing.T
-	name      string
 	bench     *bench
 	mutator   *mutator
 	originals []string // the undamaged files
@@ -31,6 +30,7 @@ type harness struct {
 type result struct {
 	i       int
 	m       mutation
+	dir     string // where it ran
 	o       outcome
 	changed []int // lines whose answer is not that of the undamaged files
 	excused bool  // not opened, or all changed, because opening reads the damaged page
@@ -67,7 +67,7 @@ func (h *harness) run(n int) {
 			}
 		})
 	}
-	for i := first; i < last && !h.t.Failed() || i < last && i-first < n; i++ {
+	for i := first; i < last; i++ {
 		jobs <- i
 	}
 	close(jobs)
@@ -92,8 +92,12 @@ func (h *harness) workDir(w int) string {
 	dir := filepath.Join(h.bench.dir, h.t.Name()+"-"+fmt.Sprint(w))
 	err := os.Mkdir(dir, 0o700)
 	for i := range h.originals {
+		at := filepath.Join(dir, h.names[i])
 		if err == nil {
-			err = copyFile(h.originals[i], filepath.Join(dir, h.names[i]))
+			err = os.MkdirAll(filepath.Dir(at), 0o700)
+		}
+		if err == nil {
+			err = copyFile(h.originals[i], at)
 		}
 	}
 	for _, link := range []string{h.bench.vmlinux, h.bench.dump} {
@@ -140,27 +144,32 @@ func (h *harness) once(dir string, i int) (outcome, error) {
 			return outcome{}, err
 		}
 	}
+	return h.bench.run(h.in(dir)), nil
+}
+
+// in is the session in a worker's directory.
+func (h *harness) in(dir string) session {
 	s := h.session
 	s.dir = dir
 	if !filepath.IsAbs(s.cache) {
 		s.cache = filepath.Join(dir, s.cache)
 	}
-	return h.bench.run(s), nil
+	return s
 }
 
 func (h *harness) one(dir string, i int) (*result, error) {
-	r := &result{i: i, m: h.mutator.mutation(i)}
+	r := &result{i: i, m: h.mutator.mutation(i), dir: dir}
+	if h.prepare != nil {
+		if err := h.prepare(dir, i); err != nil {
+			return nil, err
+		}
+	}
 	path := filepath.Join(dir, h.names[r.m.file])
 	undo, err := r.m.apply(path, h.originals[r.m.file])
 	if err != nil {
 		return nil, err
 	}
-	if r.o, err = h.once(dir, i); err != nil {
-		return nil, err
-	}
-	if err := undo(); err != nil {
-		return nil, err
-	}
+	r.o = h.bench.run(h.in(dir))
 	if len(r.o.answers) == len(h.clean.answers) {
 		for k := range r.o.answers {
 			if r.o.answers[k] != h.clean.answers[k] {
@@ -171,7 +180,7 @@ func (h *harness) one(dir string, i int) (*result, error) {
 	if r.o.broken == nil && h.judge != nil {
 		h.judge(r)
 	}
-	return r, nil
+	return r, undo()
 }
 
 // difference shows where two texts part.

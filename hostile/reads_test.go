@@ -73,10 +73,14 @@ func (b *bench) trace(t *testing.T, dump, lines []string) (opening, used map[uin
 	return opening, used
 }
 
-// disjoint tells whether an answer depends on none of the page frames.
-func (r *reads) disjoint(line int, pfns map[uint64]bool) bool {
-	for pfn := range pfns {
-		if r.opening[pfn] || r.by[line][pfn] {
+// independent tells whether a command reads none of the page frames.
+func (r *reads) independent(line int, pfns map[uint64]bool) bool {
+	return disjoint(r.by[line], pfns)
+}
+
+func disjoint(a, b map[uint64]bool) bool {
+	for x := range b {
+		if a[x] {
 			return false
 		}
 	}
