@@ -80,6 +80,9 @@ func (f *Facts) Queries() []Query {
 		{"ps -a", "ps -a", f.tasks("ps -a", "task_args", map[string]string{"args": "args", "env": "env"})},
 		{"mod", "mod", f.modules},
 	}
+	if f.Tasks[0]["last"] == nil { // the kernel does not record it
+		q = slices.DeleteFunc(q, func(x Query) bool { return x.Name == "ps -l" })
+	}
 	for i := range f.Structs {
 		s := f.Structs[i]
 		q = append(q, Query{"struct task_struct", "struct task_struct " + hex(s["task"]), func(r Rules, dump string, rows []map[string]any) Tally {

@@ -51,8 +51,24 @@ def system():
     )
 
 
+def resident(t):
+    """kB that the task has in memory.
+
+    The helper leaves out what is counted on CPUs that are off line; after a
+    panic that are CPUs that were stopped and have not handed over their counts.
+    """
+    if not t.mm or t.mm.rss_stat.type_.kind != drgn.TypeKind.ARRAY:
+        return mm.task_rss(p, t).total * 4
+    total = 0
+    for name in "MM_FILEPAGES", "MM_ANONPAGES", "MM_SHMEMPAGES":
+        counter = t.mm.rss_stat[p.constant(name)]
+        pages = counter.count.value_()
+        pages += sum(per_cpu_ptr(counter.counters, c)[0].value_() for c in for_each_possible_cpu(p))
+        total += max(pages, 0)
+    return total * 4
+
+
 def task(t):
-    rss = attempt(mm.task_rss, p, t)
     emit(
         "task",
         task=t.value_(),
@@ -64,7 +80,7 @@ def task(t):
         state=task_state_to_char(t),
         kernel=bool(t.flags & 0x200000),  # PF_KTHREAD: processes that exit have no memory, either
         vsz=t.mm.total_vm.value_() * 4 if t.mm else 0,
-        rss=None if rss is None else rss.total * 4,
+        rss=attempt(resident, t),
         active=cpu_curr(p, task_cpu(t)).value_() == t.value_(),
         start_time=t.start_time.value_(),
         utime=t.utime.value_(),
