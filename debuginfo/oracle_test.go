@@ -416,6 +416,9 @@ func TestInlinesAgainstAddr2line(t *testing.T) {
 			noLine++
 			continue
 		}
+		if x, err := in.Scopes(pc); err == nil && len(x) == 0 {
+			continue // assembly, where labels are a matter of taste
+		}
 		inlined += len(want) - 1
 		if got := frames(t, in, pc); strings.Join(got, "; ") != strings.Join(want, "; ") {
 			if wrong++; wrong < 20 {
@@ -439,10 +442,6 @@ func frames(t *testing.T, in *Info, pc uint64) []string {
 			list = append(list, fmt.Sprintf("%s:%d", s.Name, lineno))
 			lineno = s.CallLine
 		}
-	}
-	if len(list) == 0 {
-		name, _, _ := in.PointerSymbol(pc)
-		list = append(list, fmt.Sprintf("%s:%d", name, lineno))
 	}
 	return list
 }
