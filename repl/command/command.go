@@ -22,6 +22,7 @@ func All(t *Target) []*repl.Command {
 		help(t),
 		history(t, "h"),
 		history(t, "history"),
+		list(t),
 		log(t),
 		p(t),
 		ps(t),

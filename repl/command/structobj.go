@@ -2,6 +2,7 @@ package command
 
 import (
 	"bytes"
+	"strconv"
 
 	"github.com/kdive/kdive/ctype"
 	"github.com/kdive/kdive/fault"
@@ -102,6 +103,27 @@ func (o *object) appendValue(b []byte, v value.Value, err error, level int) []by
 	}
 	s := o.style
 	s.Level = level
+	if o.noComma {
+		return appendShort(b, v, s)
+	}
+	return value.Append(b, v, s)
+}
+
+// appendShort appends a value in the short form: enums as numbers, character
+// arrays up to their first zero byte.
+func appendShort(b []byte, v value.Value, s value.Style) []byte {
+	switch u := v.Type().Underlying(); u.Kind() {
+	case ctype.Enum:
+		if n, err := v.Int(); err == nil {
+			return append(b, number(n, s.Radix)...)
+		}
+	case ctype.Array:
+		if u.Elem().Underlying().IsChar() {
+			if text, err := v.CString(int(u.Size())); err == nil {
+				return strconv.AppendQuote(b, text)
+			}
+		}
+	}
 	return value.Append(b, v, s)
 }
 

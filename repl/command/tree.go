@@ -22,15 +22,8 @@ type treeRow struct {
 	last     uint64
 	depth    int
 	position string
-	members  []treeMember
+	objects  []*object
 	form     *treeForm
-}
-
-// treeMember is a member of an entry's object that was asked for.
-type treeMember struct {
-	path  string // "" for the whole object
-	value value.Value
-	err   error
 }
 
 var treeRecord = &output.Record[treeRow]{
@@ -53,7 +46,7 @@ var treeRecord = &output.Record[treeRow]{
 		{Name: "last", Help: "last index that it covers", Get: func(r *treeRow) output.Value { return r.ifIndexed(r.last) }},
 		{Name: "depth", Help: "number of nodes above it", Get: func(r *treeRow) output.Value { return output.Int(r.depth) }},
 		{Name: "position", Help: "way from the root: left and right, or slots", Get: func(r *treeRow) output.Value { return output.String(r.position) }},
-		{Name: "members", Help: "members that were asked for (-s, -S), by path", Get: func(r *treeRow) output.Value { return r.memberValues() }},
+		{Name: "objects", Help: "what -s or -S asked for: objects as struct shows them", Get: func(r *treeRow) output.Value { return objectValues(r.objects) }},
 	},
 	Text: func(b []byte, r *treeRow) []byte { return r.appendText(b) },
 }
@@ -63,21 +56,6 @@ func (r *treeRow) ifIndexed(n uint64) output.Value {
 		return output.Null()
 	}
 	return output.Uint(n)
-}
-
-func (r *treeRow) memberValues() output.Value {
-	fields := make([]output.Field, len(r.members))
-	for i, m := range r.members {
-		fields[i].Name = m.path
-		if m.path == "" {
-			fields[i].Name = r.form.typeName
-		}
-		fields[i].Value = output.Fault(m.err)
-		if m.err == nil {
-			fields[i].Value = output.Tree(valueTree{m.value, r.form.style})
-		}
-	}
-	return output.Object(fields...)
 }
 
 func (r *treeRow) appendText(b []byte) []byte {
@@ -94,20 +72,8 @@ func (r *treeRow) appendText(b []byte) []byte {
 	case r.form.positions:
 		b = fmt.Appendf(b, "  position: %s\n", r.position)
 	}
-	style := r.form.style
-	for _, m := range r.members {
-		switch {
-		case m.err != nil:
-			b = fmt.Appendf(b, "  %s = %s%s\n", m.path, output.FaultText(m.err), r.form.comma)
-		case m.path == "":
-			style.Level = 0
-			b = fmt.Appendf(b, "struct %s ", r.form.typeName)
-			b = append(value.Append(b, m.value, style), '\n')
-		default:
-			style.Level = 1
-			b = fmt.Appendf(b, "  %s = ", m.path)
-			b = append(append(value.Append(b, m.value, style), r.form.comma...), '\n')
-		}
+	for _, o := range r.objects {
+		b = o.appendText(b)
 	}
 	return b
 }
@@ -120,9 +86,7 @@ type treeForm struct {
 	positions  bool
 	linear     bool
 	node       bool // the start is a node
-	typeName   string
-	members    []string
-	comma      string // behind each member's value
+	shows      []listShow
 	style      value.Style
 }
 
@@ -171,7 +135,7 @@ func runTree(ctx context.Context, t *Target, c *repl.Call) error {
 	if len(c.Args) != 1 {
 		return c.Usage("one start address is needed")
 	}
-	form, err := parseTreeForm(t, k, c)
+	form, err := parseTreeForm(t, c)
 	if err != nil {
 		return err
 	}
@@ -207,8 +171,8 @@ func runTree(ctx context.Context, t *Target, c *repl.Call) error {
 	return nil
 }
 
-func parseTreeForm(t *Target, k *kernel.Kernel, c *repl.Call) (*treeForm, error) {
-	f := &treeForm{kind: 'b', positions: c.Has("p"), linear: c.Has("l"), node: c.Has("N"), style: t.style(c), comma: ","}
+func parseTreeForm(t *Target, c *repl.Call) (*treeForm, error) {
+	f := &treeForm{kind: 'b', positions: c.Has("p"), linear: c.Has("l"), node: c.Has("N"), style: t.style(c)}
 	if name, ok := c.Value("t"); ok {
 		switch {
 		case strings.HasPrefix(name, "ra"):
@@ -222,51 +186,17 @@ func parseTreeForm(t *Target, k *kernel.Kernel, c *repl.Call) (*treeForm, error)
 			return nil, c.Usage("no tree type is called %s", name)
 		}
 	}
-	var err error
-	if off, ok := c.Value("r"); ok {
-		if f.rootOffset, err = memberOffset(k, off); err != nil {
-			return nil, err
-		}
-	}
-	if off, ok := c.Value("o"); ok {
-		if f.nodeOffset, err = memberOffset(k, off); err != nil {
-			return nil, err
-		}
-	}
-	spec, ok := c.Value("s")
-	if !ok {
-		if spec, ok = c.Value("S"); ok {
-			f.comma = ""
-		}
-	}
-	if ok {
-		name, members, some := strings.Cut(spec, ".")
-		if _, err := k.StructType(name); err != nil {
-			return nil, err
-		}
-		f.typeName, f.members = name, []string{""}
-		if some {
-			f.members = strings.Split(members, ",")
-		}
-	}
-	return f, nil
-}
-
-// memberOffset reads an offset: a number of bytes, or struct.member.
-func memberOffset(k *kernel.Kernel, text string) (int64, error) {
-	if n, err := repl.ParseNumber(text); err == nil {
-		return int64(n), nil
-	}
-	name, path, ok := strings.Cut(text, ".")
-	if !ok {
-		return 0, fmt.Errorf("%s is neither a number of bytes nor struct.member", text)
-	}
-	typ, err := k.StructType(name)
+	root, err := t.offsetOption(c, "r")
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
-	off, _, err := value.Offset(typ, path)
-	return off, err
+	node, err := t.offsetOption(c, "o")
+	if err != nil {
+		return nil, err
+	}
+	f.rootOffset, f.nodeOffset = int64(root), int64(node)
+	f.shows, err = t.planShows(c)
+	return f, err
 }
 
 // rows yields the entries of the tree.
@@ -315,21 +245,9 @@ func (f *treeForm) entries(all iter.Seq2[walk.Entry, error]) iter.Seq2[*treeRow,
 	}
 }
 
-// read reads the members that were asked for.
+// read takes the objects that are to be shown.
 func (r *treeRow) read(k *kernel.Kernel) {
-	if r.form.typeName == "" {
-		return
-	}
-	typ, err := k.StructType(r.form.typeName)
-	if err != nil {
-		return // parseTreeForm has looked it up
-	}
-	object := value.New(k, typ, r.addr).Load()
-	for _, path := range r.form.members {
-		m := treeMember{path: path, value: object}
-		if path != "" {
-			m.value, m.err = object.Path(path)
-		}
-		r.members = append(r.members, m)
+	for i := range r.form.shows {
+		r.objects = append(r.objects, r.form.shows[i].at(k, r.addr, r.form.style))
 	}
 }

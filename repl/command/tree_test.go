@@ -16,7 +16,7 @@ func TestTree(t *testing.T) {
 	text, rows = tinyCheck(t, "tree -t rb -l -o vmap_area.rb_node -s vmap_area.va_start vmap_area_root")
 	last := ""
 	for _, r := range rows {
-		start := r["members"].(map[string]any)["va_start"].(string) // beyond 2^53
+		start := members(r)["va_start"].(string) // beyond 2^53
 		if start <= last {
 			t.Errorf("va_start %s after %s: not sorted", start, last)
 		}
@@ -40,18 +40,18 @@ func TestTreeMaple(t *testing.T) {
 		t.Fatal(err)
 	}
 	k := target.Opened.Kernel
-	off, err := memberOffset(k, "mm_struct.mm_mt")
+	mmMT, err := k.Field("mm_struct.mm_mt")
 	if err != nil {
 		t.Fatal(err)
 	}
-	addr := table.ByComm("shmuser0")[0].MM + uint64(off)
+	addr := mmMT.At(table.ByComm("shmuser0")[0].MM)
 	line := "tree -t maple -s vm_area_struct.vm_start,vm_end " + fmt.Sprintf("%x", addr)
 	_, rows := tinyCheck(t, line)
 	if len(rows) < 10 {
 		t.Fatalf("%s: %d rows", line, len(rows))
 	}
 	for _, r := range rows {
-		m := r["members"].(map[string]any)
+		m := members(r)
 		if fmt.Sprint(m["vm_start"]) != fmt.Sprint(r["index"]) {
 			t.Errorf("vm_start %v at index %v", m["vm_start"], r["index"])
 		}
@@ -59,4 +59,9 @@ func TestTreeMaple(t *testing.T) {
 	if text, rows := tinyCheck(t, "tree -t maple -v "+fmt.Sprintf("%x", addr)); !strings.HasPrefix(text, "maple_tree(") || len(rows) == 0 {
 		t.Errorf("-v: %s", text)
 	}
+}
+
+// members are the members of the only object in a row of list or tree.
+func members(row map[string]any) map[string]any {
+	return row["objects"].([]any)[0].(map[string]any)["value"].(map[string]any)
 }
