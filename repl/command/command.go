@@ -41,5 +41,6 @@ func All(t *Target) []*repl.Command {
 		tree(t),
 		vmcoreinfo(t),
 		vtop(t),
+		whatis(t),
 	}
 }
