@@ -80,6 +80,10 @@ func Open(ctx context.Context, opt Options) (*Target, error) {
 	}
 	t.Kernel, err = kernel.Open(t.Dump, info, kernel.Options{Force: opt.Force, Module: t.openModule})
 	if err != nil {
+		// What is wrong with the dump may well be why.
+		if w := t.Dump.Warnings(); len(w) > 0 {
+			err = fmt.Errorf("%w (%s)", err, strings.Join(w, "; "))
+		}
 		_ = t.Close()
 		return nil, err
 	}
@@ -98,7 +102,7 @@ func (t *Target) classify() (vmlinux string, err error) {
 			t.Files = append(t.Files, path)
 		default:
 			vmlinux = path
-			others = append(others, fmt.Sprintf("%s is %s", path, format))
+			others = append(others, fmt.Sprintf("%s (%s)", path, format))
 		}
 	}
 	switch {
