@@ -1,11 +1,14 @@
 package hostile
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"iter"
 	"maps"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/kdive/kdive/vmcore"
@@ -39,8 +42,14 @@ func TestFlattened(t *testing.T) {
 func TestSplit(t *testing.T) {
 	b := theBench(t)
 	m := memoryOf(t, b.dump)
+	end := uint64(0)
+	for _, set := range []iter.Seq[uint64]{maps.Keys(m.Pages), maps.Keys(m.Excluded)} {
+		for pfn := range set {
+			end = max(end, pfn+1)
+		}
+	}
 	var parts [][]byte
-	for i, bounds := range [][2]uint64{{0, 0x1000}, {0x1000, 0x2200}, {0x2200, 0x10000}} {
+	for i, bounds := range [][2]uint64{{0, 0x1000}, {0x1000, 0x2200}, {0x2200, end}} {
 		part := m.Kdump(vmcoretest.Kdump{Codec: []vmcoretest.Codec{vmcoretest.LZO, vmcoretest.Snappy, vmcoretest.Zstd}[i], Split: true, Start: bounds[0], End: bounds[1]})
 		parts = append(parts, part)
 	}
@@ -104,6 +113,46 @@ func memoryOf(t *testing.T, path string) *vmcoretest.Memory {
 	return m
 }
 
+// TestOpeningPages damages, one at a time, the pages that opening reads. The
+// program must do without any one of them.
+func TestOpeningPages(t *testing.T) {
+	b := theBench(t)
+	data, err := os.ReadFile(b.dump)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := layoutOf(data, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	list := []string{"sys", "ps", "log", "rd linux_banner", "rd init_task"}
+	s := session{dir: dir, files: []string{b.vmlinux, "vmcore"}, cache: b.cache, lines: list}
+	opening := b.traceReads(t, []string{b.dump}, list[:1]).opening
+	for _, x := range l.extents {
+		if !opening[x.pfn] || x.class != classDescriptors {
+			continue
+		}
+		damaged := bytes.Clone(data)
+		damaged[x.start+12] = 0xff // such a codec there is not
+		if err := os.WriteFile(filepath.Join(dir, "vmcore"), damaged, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		o := b.run(s)
+		if o.broken != nil || o.status == 2 {
+			t.Errorf("page frame %#x damaged: status %d, %v, %s", x.pfn, o.status, o.broken, o.stderr)
+			continue
+		}
+		whole := 0
+		for _, a := range o.answers {
+			if !strings.Contains(a, "damaged") {
+				whole++
+			}
+		}
+		t.Logf("page frame %#x damaged: %d of %d answers do without it", x.pfn, whole, len(o.answers))
+	}
+}
+
 // mutateDump damages one of the files of a dump at a time.
 func (b *bench) mutateDump(t *testing.T, seed uint64, files [][]byte, weights []weight, n int) {
 	dir := filepath.Join(b.dir, t.Name())
@@ -146,6 +195,9 @@ func (b *bench) mutateDump(t *testing.T, seed uint64, files [][]byte, weights []
 			return
 		}
 		for _, i := range r.changed {
+			if list[i] == "sys" && r.m.xor == 0 && unmarked(r.o.answers[i]) == unmarked(h.clean.answers[i]) {
+				continue // it says that the file is cut off, too
+			}
 			if disjoint(reads.opening, pfns) && reads.independent(i, pfns) {
 				r.o.broken = fmt.Errorf("%q did not read the damaged page and changed:\n%s", list[i], difference(h.clean.answers[i], r.o.answers[i]))
 			}
@@ -154,6 +206,9 @@ func (b *bench) mutateDump(t *testing.T, seed uint64, files [][]byte, weights []
 	h.run(n)
 }
 
+// unmarked is the answer of sys without what it says of the file.
+func unmarked(sys string) string { return strings.Replace(sys, "  [INCOMPLETE]", "", 1) }
+
 func pages(layouts []*layout) int {
 	all := map[uint64]bool{}
 	for _, l := range layouts {
@@ -161,5 +216,5 @@ func pages(layouts []*layout) int {
 			all[x.pfn] = true
 		}
 	}
-	return len(maps.Collect(maps.All(all)))
+	return len(all)
 }

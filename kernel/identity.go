@@ -48,6 +48,17 @@ func (k *Kernel) checkBuildID(force bool) error {
 	return err
 }
 
+// sameBuild reports whether the build IDs prove that the dump is of this very
+// vmlinux.
+func (k *Kernel) sameBuild() bool {
+	v := k.Dump.VMCoreInfo()
+	if k.Info == nil || v == nil || len(k.Info.BuildID()) == 0 {
+		return false
+	}
+	id, _ := v.Get("BUILD-ID")
+	return strings.EqualFold(id, hex.EncodeToString(k.Info.BuildID()))
+}
+
 // fileBanner is linux_banner as stored in vmlinux, up to its NUL.
 func (k *Kernel) fileBanner() ([]byte, error) {
 	addr, err := k.linkSymbol("linux_banner")

@@ -42,18 +42,19 @@ func (k *Kernel) locate(force bool) error {
 				return nil
 			}
 			doubted = &p
-			if unconfirmed == nil && missing(err) {
+			if unconfirmed == nil && (missing(err) || k.sameBuild()) {
 				unconfirmed = &p
 			}
 		}
 		errs = append(errs, err)
 		var mismatch *MismatchError
-		if errors.As(err, &mismatch) && !force {
+		if errors.As(err, &mismatch) && !force && !k.sameBuild() {
 			return err
 		}
 	}
 	if !force {
-		// A dump that lacks the very page that would confirm it is worth opening.
+		// A dump is worth opening if it lacks the very page that would confirm it,
+		// or has it damaged: of the same build, nothing else can be wrong.
 		doubted = unconfirmed
 	}
 	if doubted != nil {
