@@ -14,6 +14,7 @@ func All(t *Target) []*repl.Command {
 	return []*repl.Command{
 		alias(t),
 		ascii(t),
+		bt(t),
 		btop(t),
 		echo(t),
 		eval(t),

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 
 	"github.com/kdive/kdive"
 	"github.com/kdive/kdive/debuginfo"
@@ -20,6 +21,8 @@ type Target struct {
 	Opened  *kdive.Target // nil in a session without a dump
 
 	context taskContext
+	traces  sync.Once
+	tracing *tracer // see unwinder
 
 	expressions *scope.Scope // with the history of results; nil until needed
 	modulesUsed bool         // the types of all modules are in use
