@@ -20,7 +20,7 @@ var layers = [][]string{
 	{"elffile", "kdump", "value", "repl/output"},
 	{"debuginfo", "vmcore", "expr"},
 	{"kernel"},
-	{"walk", "klog"},
+	{"walk", "klog", "search"},
 	{"task", "mm", "unwind", "sysinfo"},
 	{"slab", "ipc"},
 	{"identify"},

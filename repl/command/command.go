@@ -32,6 +32,7 @@ func All(t *Target) []*repl.Command {
 		ptov(t),
 		rd(t),
 		repeat(t),
+		searchCommand(t),
 		set(t),
 		structure(t, "*"),
 		structure(t, "struct"),

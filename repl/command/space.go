@@ -1,6 +1,10 @@
 package command
 
 import (
+	"fmt"
+
+	"github.com/kdive/kdive/kernel"
+	"github.com/kdive/kdive/task"
 	"github.com/kdive/kdive/value"
 	"github.com/kdive/kdive/vmcore"
 )
@@ -22,4 +26,20 @@ func (t *Target) memoryAt(addr uint64) (value.Memory, error) {
 		return k, nil
 	}
 	return t.currentUserMemory()
+}
+
+// userTables are the page tables of a task's user address space.
+func (t *Target) userTables(x *task.Task) (*kernel.PageTables, error) {
+	table, err := t.tasks()
+	if err != nil {
+		return nil, err
+	}
+	memory, err := table.Memory(x)
+	if err != nil {
+		return nil, err
+	}
+	if memory == nil {
+		return nil, fmt.Errorf("task %d (%s): %w", x.PID, x.Comm, task.ErrNoUserMemory)
+	}
+	return t.Opened.Kernel.UserTables(memory.PGD)
 }

@@ -161,18 +161,7 @@ func (v *translator) userTables() (*kernel.PageTables, error) {
 			return nil, err
 		}
 	}
-	table, err := v.t.tasks()
-	if err != nil {
-		return nil, err
-	}
-	memory, err := table.Memory(v.task)
-	if err != nil {
-		return nil, err
-	}
-	if memory == nil {
-		return nil, fmt.Errorf("task %d (%s): %w", v.task.PID, v.task.Comm, task.ErrNoUserMemory)
-	}
-	v.user, err = v.k.UserTables(memory.PGD)
+	v.user, err = v.t.userTables(v.task)
 	return v.user, err
 }
 
