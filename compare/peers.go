@@ -104,16 +104,17 @@ func (d dump) key(question string) ([sha256.Size]byte, error) {
 // hidePaths leaves of the dump's files and the vmlinux their last name alone.
 // Peers in a tree of their own see real paths below /mnt.
 func (d dump) hidePaths(text string) (string, error) {
+	names := map[string]string{}
 	for _, f := range append([]string{d.vmlinux}, d.files...) {
 		path, err := filepath.EvalSymlinks(f)
 		if err != nil {
 			return "", err
 		}
 		for _, spelling := range []string{"/mnt" + path, path, f} {
-			text = strings.ReplaceAll(text, spelling, filepath.Base(f))
+			names[spelling] = filepath.Base(f)
 		}
 	}
-	return text, nil
+	return judge.HidePaths(text, names), nil
 }
 
 // runKdive runs kdive once on all commands; it prints a prompt line before each.

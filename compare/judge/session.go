@@ -1,8 +1,11 @@
 package judge
 
 import (
+	"cmp"
 	_ "embed"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 )
 
@@ -120,4 +123,14 @@ func (c *comparisons) add(peer, name string, t Tally) {
 		}
 	}
 	*c = append(*c, Comparison{peer, name, t})
+}
+
+// HidePaths replaces paths in a text by other names, longer paths first, so that
+// what is said of files in different places compares.
+func HidePaths(text string, paths map[string]string) string {
+	spellings := slices.SortedFunc(maps.Keys(paths), func(a, b string) int { return cmp.Or(len(b)-len(a), strings.Compare(a, b)) })
+	for _, p := range spellings {
+		text = strings.ReplaceAll(text, p, paths[p])
+	}
+	return text
 }
