@@ -58,7 +58,7 @@ func (u *Unwinder) candidate(t *Thread, s *Stack, at, pc uint64, names map[strin
 	f.Regs.Set(RSP, f.SP)
 	tr := &Trace{}
 	u.walk(tr, t, f, m)
-	if regs == nil && tr.Complete || regs != nil && passes(tr, regs) {
+	if regs == nil && tr.Complete || regs != nil && u.passes(tr, regs) {
 		return tr
 	}
 	return nil
@@ -66,7 +66,7 @@ func (u *Unwinder) candidate(t *Thread, s *Stack, at, pc uint64, names map[strin
 
 // passes reports whether a trace comes by a set of registers: in a frame, or in
 // what an exception saved.
-func passes(tr *Trace, regs *PtRegs) bool {
+func (u *Unwinder) passes(tr *Trace, regs *PtRegs) bool {
 	ip, _ := regs.Get(RIP)
 	sp, _ := regs.Get(RSP)
 	same := func(p *PtRegs) bool {
@@ -82,12 +82,15 @@ func passes(tr *Trace, regs *PtRegs) bool {
 		if f.Interrupted != nil && same(f.Interrupted) {
 			return true
 		}
-		if f.SP == sp && f.PC-ip < maxSince {
-			return true
+		if f.SP == sp && u.sameFunction(f.CallSite(), ip) {
+			return true // the call came after, somewhere in the function
 		}
 	}
 	return false
 }
 
-// maxSince is how far behind the saved RIP the call can be that came after it.
-const maxSince = 4096
+func (u *Unwinder) sameFunction(a, b uint64) bool {
+	s, ok := u.v.FindSymbol(a)
+	t, ok2 := u.v.FindSymbol(b)
+	return ok && ok2 && s.Addr == t.Addr
+}

@@ -20,12 +20,13 @@ type Source uint8
 const (
 	FromStart        Source = iota // it is the first frame
 	FromORC                        // the kernel's own unwind tables
+	FromCFI                        // DWARF call frame information
 	FromFramePointer               // the chain of saved frame pointers; a guess where code keeps none
 	FromNullCall                   // a call through a bad pointer: the return address on top of the stack; a guess
 	FromScan                       // the next word on the stack that can be a return address; a guess
 )
 
-var sourceNames = [...]string{"start", "ORC", "frame pointer", "call through a bad pointer", "scan"}
+var sourceNames = [...]string{"start", "ORC", "CFI", "frame pointer", "call through a bad pointer", "scan"}
 
 func (s Source) String() string { return sourceNames[s] }
 
@@ -51,6 +52,8 @@ type rule struct {
 	op  op
 	reg Reg
 	off int64
+
+	expr []byte
 }
 
 // Row says how to get from a frame to the one above it, at one pc.
@@ -96,6 +99,12 @@ func (r *rule) eval(self Reg, regs *Registers, cfa uint64, m memory) (uint64, er
 	case opAtRegPlus:
 		v, err := m.word(base)
 		return v + uint64(r.off), err
+	case opExpr, opAtExpr:
+		v, err := evalExpr(r.expr, regs, cfa, m)
+		if err == nil && r.op == opAtExpr {
+			return m.word(v)
+		}
+		return v, err
 	}
 	return 0, fmt.Errorf("%s is not recoverable", self)
 }

@@ -54,6 +54,7 @@ type Unwinder struct {
 	mu     sync.Mutex
 	orc    *orcTables
 	orcErr error
+	cfi    cfiTables
 	rows   map[uint64]*Row
 	names  map[uint64]string
 }
@@ -103,7 +104,9 @@ func (u *Unwinder) rowAt(pc uint64, exact bool) *Row {
 	return r
 }
 
-// makeRow asks the tables.
+// makeRow asks the tables. ORC, which the kernel itself lives on, decides on the
+// frame; DWARF adds the registers that ORC does not follow, if both agree on
+// where the frame is, and stands in where ORC has nothing.
 func (u *Unwinder) makeRow(pc uint64) *Row {
 	if !u.text.has(u.v, pc) {
 		return nil
@@ -113,7 +116,23 @@ func (u *Unwinder) makeRow(pc uint64) *Row {
 	if u.orc != nil {
 		orc, _ = u.orc.row(u.v, pc, m)
 	}
+	cfi := u.cfiRow(pc)
+	if orc == nil {
+		return cfi
+	}
+	if cfi != nil && orc.Kind == KindCall && sameCFA(&orc.cfa, &cfi.cfa) {
+		for _, r := range calleeSaved {
+			if r != RBP {
+				orc.regs[r] = cfi.regs[r]
+			}
+		}
+	}
 	return orc
+}
+
+// sameCFA compares rules without expressions.
+func sameCFA(a, b *rule) bool {
+	return a.op == b.op && a.reg == b.reg && a.off == b.off && a.expr == nil && b.expr == nil
 }
 
 // textRange is the kernel image's code.
