@@ -1,0 +1,93 @@
+package slab
+
+import (
+	"github.com/kdive/kdive/kernel"
+)
+
+// fence is the pool of guarded objects, one in a page, with unmapped pages
+// between them (KFENCE, mm/kfence/core.c). Its pages look like slabs of the
+// caches that the objects were taken from.
+type fence struct {
+	m     *Model
+	n     fenceNeeds
+	pool  uint64 // address of its first page
+	table uint64 // of struct kfence_metadata, one for every second page
+}
+
+type fenceNeeds struct {
+	Pool      kernel.Sym   `need:"__kfence_pool"`
+	Metadata  kernel.Sym   `need:"kfence_metadata"`
+	Size      kernel.Size  `need:"kfence_metadata"`
+	Addr      kernel.Field `need:"kfence_metadata.addr"`
+	ObjSize   kernel.Field `need:"kfence_metadata.size"`
+	State     kernel.Field `need:"kfence_metadata.state"`
+	Allocated kernel.Enum  `need:"KFENCE_OBJECT_ALLOCATED"`
+	Unused    kernel.Enum  `need:"KFENCE_OBJECT_UNUSED"`
+	Freeing   kernel.Enum  `need:"?KFENCE_OBJECT_RCU_FREEING"`
+}
+
+// maxFence is the largest number of guarded objects (CONFIG_KFENCE_NUM_OBJECTS).
+const maxFence = 65535
+
+// loadFence is nil if there is no pool.
+func (m *Model) loadFence() *fence {
+	f := &fence{m: m}
+	if m.k.Bind(&f.n) != nil {
+		return nil
+	}
+	var err error
+	if f.pool, err = readWord(m.k, uint64(f.n.Pool)); err != nil || f.pool == 0 {
+		return nil
+	}
+	// An array until 6.5, since then a pointer to one.
+	f.table = uint64(f.n.Metadata)
+	if t, err := m.k.VariableType("kfence_metadata"); err == nil && t.Underlying().Size() == 8 {
+		if f.table, err = readWord(m.k, f.table); err != nil {
+			return nil
+		}
+	}
+	return f
+}
+
+// metadata is the address of what the pool knows of the page of a slab.
+func (f *fence) metadata(s *Slab) (uint64, bool) {
+	d := s.Base - f.pool
+	i := d / (2 * kernel.PageSize)
+	if s.Base < f.pool || i == 0 || i > maxFence {
+		return 0, false
+	}
+	at := f.table + (i-1)*uint64(f.n.Size)
+	// Where the pool ends is not written down: the entry must know the page.
+	addr, err := f.n.Addr.Uint(f.m.k, at)
+	return at, err == nil && addr&^(kernel.PageSize-1) == s.Base
+}
+
+func (f *fence) find(s *Slab, at uint64) (Object, bool) {
+	meta, ok := f.metadata(s)
+	if !ok {
+		return Object{}, false
+	}
+	addr, err := f.n.Addr.Uint(f.m.k, meta)
+	size, err2 := f.n.ObjSize.Uint(f.m.k, meta)
+	if err != nil || err2 != nil || at < addr || at-addr >= size {
+		return Object{Slab: s, Index: -1}, true
+	}
+	return Object{Slab: s, Addr: addr, Offset: int64(at - addr)}, true
+}
+
+func (f *fence) state(s *Slab) (State, bool) {
+	meta, ok := f.metadata(s)
+	if !ok {
+		return Unknown, false
+	}
+	v, err := f.n.State.Uint(f.m.k, meta)
+	switch {
+	case err != nil:
+		return Unknown, true
+	case int64(v) == f.n.Allocated.Value:
+		return Allocated, true
+	case f.n.Freeing.Present() && int64(v) == f.n.Freeing.Value:
+		return Pending, true
+	}
+	return Free, true
+}
