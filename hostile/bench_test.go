@@ -21,11 +21,15 @@ type bench struct {
 	dump    string
 	modules string // directory with the modules' debug files
 	cache   string // holds the index of vmlinux
+	reads   *reads // nil until readsOf
 }
 
 var benchDir string
 
 func TestMain(m *testing.M) {
+	if os.Getenv(launchVariable) != "" {
+		os.Exit(launch())
+	}
 	status := m.Run()
 	if benchDir != "" {
 		_ = os.RemoveAll(benchDir)

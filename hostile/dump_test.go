@@ -177,7 +177,7 @@ func (b *bench) mutateDump(t *testing.T, seed uint64, files [][]byte, weights []
 		}
 	}
 	list := lines(t)
-	reads := b.traceReads(t, originals, list)
+	reads := b.readsOf(t, originals, list)
 	u.prefer = preferred(layouts, reads.all)
 	t.Logf("%d files, opening reads %d pages, all %d commands %d pages of %d", len(files), len(reads.opening), len(list), len(reads.all), pages(layouts))
 

@@ -19,6 +19,19 @@ type reads struct {
 	all     map[uint64]bool
 }
 
+// readsOf is what the lines read on a dump of the bundled memory. It is found
+// out once for all formats, unless all is to be looked at closely.
+func (b *bench) readsOf(t *testing.T, dump []string, lines []string) *reads {
+	t.Helper()
+	if thorough() {
+		return b.traceReads(t, dump, lines)
+	}
+	if b.reads == nil {
+		b.reads = b.traceReads(t, []string{b.dump}, lines)
+	}
+	return b.reads
+}
+
 // traceReads runs every line in a session of its own on the undamaged dump: a
 // later command of one session would not read again what is already known.
 func (b *bench) traceReads(t *testing.T, dump []string, lines []string) *reads {

@@ -81,10 +81,13 @@ type outcome struct {
 	status    int      // -1: killed
 	answers   []string // by line, with the errors
 	stderr    string
-	resident  int64 // peak, bytes; at least that of the test itself
+	resident  int64 // peak, bytes
 	wall, cpu time.Duration
 	broken    error // what no input may cause
 }
+
+// numbered begins a value in the history, which counts those that could be had.
+var numbered = regexp.MustCompile(`(?m)^\$\d+ = `)
 
 const mark = "@@ answer"
 
@@ -97,12 +100,24 @@ func (b *bench) run(s session) outcome {
 	args = append(args, s.files...)
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	c := exec.CommandContext(ctx, b.program, args...)
+	self, err := os.Executable()
+	if err != nil {
+		return outcome{broken: err}
+	}
+	r, w, err := os.Pipe()
+	if err != nil {
+		return outcome{broken: err}
+	}
+	defer r.Close()
+	c := exec.CommandContext(ctx, self, append([]string{b.program}, args...)...)
 	var out, errs bytes.Buffer
-	c.Dir, c.Stdout, c.Stderr = s.dir, &out, &errs
-	c.Env = append(os.Environ(), "HOME="+s.dir, "XDG_STATE_HOME="+s.dir)
+	c.Dir, c.Stdout, c.Stderr, c.ExtraFiles = s.dir, &out, &errs, []*os.File{w}
+	c.Env = append(os.Environ(), "HOME="+s.dir, "XDG_STATE_HOME="+s.dir, launchVariable+"=1")
+	c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	c.Cancel = func() error { return syscall.Kill(-c.Process.Pid, syscall.SIGKILL) }
 	begun := time.Now()
-	err := c.Run()
+	err = c.Run()
+	w.Close()
 	o := outcome{stderr: errs.String(), wall: time.Since(begun)}
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {
@@ -111,12 +126,14 @@ func (b *bench) run(s session) outcome {
 	}
 	o.status = c.ProcessState.ExitCode()
 	o.cpu = c.ProcessState.UserTime() + c.ProcessState.SystemTime()
-	if ru, ok := c.ProcessState.SysUsage().(*syscall.Rusage); ok {
-		o.resident = ru.Maxrss << 10
-	}
+	_, _ = fmt.Fscan(r, &o.resident) // nothing if it was killed
+	o.resident <<= 10
 	parts := strings.Split(out.String(), mark+"\n")
 	if len(parts) > 1 {
 		o.answers = parts[1 : len(parts)-1]
+		for i, a := range o.answers {
+			o.answers[i] = numbered.ReplaceAllString(a, "$$ = ")
+		}
 	}
 	o.broken = o.check(len(s.lines), out.String())
 	return o
