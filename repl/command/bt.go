@@ -53,6 +53,12 @@ func runBt(ctx context.Context, t *Target, c *repl.Call) error {
 	if err != nil {
 		return err
 	}
+	return t.backTraces(ctx, c, tasks)
+}
+
+// backTraces prints the frames of tasks in the form that the options of bt ask
+// for; foreach has them, too.
+func (t *Target) backTraces(ctx context.Context, c *repl.Call, tasks []*task.Task) error {
 	p, err := t.tracePrinter(c)
 	if err != nil {
 		return err
