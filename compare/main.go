@@ -20,7 +20,7 @@ import (
 )
 
 type options struct {
-	lab, kdive, cache, facts, only string
+	lab, kdive, cache, facts, only, also string
 	verbose                        bool
 }
 
@@ -31,6 +31,7 @@ func main() {
 	flag.StringVar(&o.cache, "cache", "", "directory for the peers' answers (default LAB/compare)")
 	flag.StringVar(&o.facts, "facts", "", "write the peers' answers to this directory, too")
 	flag.StringVar(&o.only, "only", "", "patterns of dumps, separated by commas")
+	flag.StringVar(&o.also, "also", "", "file with more commands, one a line, to compare with crash")
 	flag.BoolVar(&o.verbose, "v", false, "print all unexplained differences")
 	flag.Parse()
 	if o.lab == "" || flag.NArg() > 0 {
@@ -106,6 +107,13 @@ func compareDump(o options, d dump, rules judge.Rules, w io.Writer) (judge.Tally
 		return total, err
 	}
 	commands := judge.Commands(facts)
+	if o.also != "" {
+		more, err := os.ReadFile(o.also)
+		if err != nil {
+			return total, err
+		}
+		commands = append(commands, strings.Split(strings.TrimSpace(string(more)), "\n")...)
+	}
 	var crash answer
 	if d.crash {
 		if crash, err = peers.crash(d, commands); err != nil {
