@@ -99,15 +99,15 @@ type Holder uint8
 
 // The holders of free objects.
 const (
-	OwnSlab   Holder = iota // the free list of its slab
-	CPUList                 // SLUB: the free list of a CPU
-	CPUSheaf                // SLUB: a sheaf of a CPU
-	NodeSheaf               // SLUB: a full sheaf of a node's barn
-	RCUSheaf                // SLUB: what a CPU keeps until a grace period is over
-	CPUArray                // SLAB: the array cache of a CPU
-	NodeArray               // SLAB: the shared array cache of a node
-	AlienArray              // SLAB: what a node keeps for another one
-	Guarded                 // KFENCE
+	OwnSlab    Holder = iota // the free list of its slab
+	CPUList                  // SLUB: the free list of a CPU
+	CPUSheaf                 // SLUB: a sheaf of a CPU
+	NodeSheaf                // SLUB: a full sheaf of a node's barn
+	RCUSheaf                 // SLUB: what a CPU keeps until a grace period is over
+	CPUArray                 // SLAB: the array cache of a CPU
+	NodeArray                // SLAB: the shared array cache of a node
+	AlienArray               // SLAB: what a node keeps for another one
+	Guarded                  // KFENCE
 )
 
 // Place is where a free object waits. CPU and Node are -1 where they say nothing.
