@@ -47,8 +47,10 @@ type Target struct {
 	modules func() *find.Modules
 	notes   []string
 
-	mu     sync.Mutex // modules are opened by whoever first needs them
-	opened []*debuginfo.Info
+	mu          sync.Mutex // modules are opened by whoever first needs them
+	opened      []*debuginfo.Info
+	moduleFiles map[*kernel.Module]string // debug files, as found
+	moduleDirs  map[string]*find.Modules  // directories that the user named
 }
 
 // Open opens a dump. Without a vmlinux among the files it looks for one, by
@@ -174,27 +176,6 @@ func (t *Target) openInfo(res find.Result) (*debuginfo.Info, error) {
 	t.Vmlinux = res
 	t.opened = append(t.opened, info)
 	info.Start()
-	return info, nil
-}
-
-// openModule finds and opens the debug file of a loaded module. It must be of
-// the very build that the dump names.
-func (t *Target) openModule(m *kernel.Module) (*debuginfo.Info, error) {
-	id, err := m.BuildID()
-	if err != nil {
-		return nil, fmt.Errorf("module %s: build ID: %w", m.Name, err)
-	}
-	res, err := t.modules().Find(context.Background(), m.Name, id)
-	if err != nil {
-		return nil, err
-	}
-	info, err := debuginfo.Open(res.Path, t.infoOptions(res))
-	if err != nil {
-		return nil, err
-	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.opened = append(t.opened, info)
 	return info, nil
 }
 

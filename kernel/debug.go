@@ -12,26 +12,32 @@ type placedSection struct {
 	link, run, size uint64
 }
 
-// place pairs the sections of the module's debug file, which have made-up
-// addresses, with those in the dump. It runs once, after Info.
-func (m *Module) place(info *debuginfo.Info) error {
+// place pairs the sections of a debug file of the module, which have made-up
+// addresses, with those in the dump.
+func (m *Module) place(info *debuginfo.Info) (placed []placedSection, err error) {
 	loaded, err := m.Sections()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for _, s := range info.File().Sections {
 		if run, ok := loaded[s.Name]; ok && s.Addr != 0 && s.Size != 0 {
-			m.placed = append(m.placed, placedSection{link: s.Addr, run: run, size: s.Size})
+			placed = append(placed, placedSection{link: s.Addr, run: run, size: s.Size})
 		}
 	}
-	sort.Slice(m.placed, func(i, j int) bool { return m.placed[i].link < m.placed[j].link })
-	return nil
+	sort.Slice(placed, func(i, j int) bool { return placed[i].link < placed[j].link })
+	return placed, nil
+}
+
+func (m *Module) sections() []placedSection {
+	m.infoMu.Lock()
+	defer m.infoMu.Unlock()
+	return m.placed
 }
 
 // link is the address in the module's file of a run-time address. It needs the
 // module's debug info.
 func (m *Module) link(addr uint64) (uint64, bool) {
-	for _, s := range m.placed {
+	for _, s := range m.sections() {
 		if addr-s.run < s.size {
 			return addr - s.run + s.link, true
 		}
@@ -41,7 +47,7 @@ func (m *Module) link(addr uint64) (uint64, bool) {
 
 // runtime is the run-time address of an address in the module's file.
 func (m *Module) runtime(link uint64) (uint64, bool) {
-	for _, s := range m.placed {
+	for _, s := range m.sections() {
 		if link-s.link < s.size {
 			return link - s.link + s.run, true
 		}
@@ -102,7 +108,11 @@ func (k *Kernel) Variables(name string) ([]Variable, error) {
 		out = append(out, Variable{Variable: v})
 	}
 	for _, m := range k.modulesInUse() {
-		vars, err := m.info.Variables(name)
+		info, err := m.Info()
+		if err != nil {
+			continue
+		}
+		vars, err := info.Variables(name)
 		if err != nil {
 			return out, err
 		}

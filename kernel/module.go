@@ -3,6 +3,7 @@ package kernel
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"sort"
 	"sync"
 
@@ -18,15 +19,18 @@ type Module struct {
 	State   string // enumerator of module.state, "MODULE_STATE_LIVE"
 	Regions []Region
 	Percpu  uint64 // offset of its per-CPU area, 0 if none
+	Taints  uint64 // bits that it set in the kernel's taint mask
 
-	k        *Kernel
-	symOnce  sync.Once
-	syms     []debuginfo.Symbol // sorted by address, run-time addresses
-	symErr   error
-	infoOnce sync.Once
-	info     *debuginfo.Info
-	infoErr  error
-	placed   []placedSection
+	k       *Kernel
+	symOnce sync.Once
+	syms    []debuginfo.Symbol // sorted by address, run-time addresses
+	symErr  error
+
+	infoMu  sync.Mutex
+	asked   bool // for debug info
+	info    *debuginfo.Info
+	infoErr error
+	placed  []placedSection
 }
 
 // Region is a piece of module memory.
@@ -65,18 +69,35 @@ func (m *Module) Has(addr uint64) bool {
 
 // Info is the module's debug info, opened when first asked for.
 func (m *Module) Info() (*debuginfo.Info, error) {
-	m.infoOnce.Do(func() {
-		if m.k.modules.open == nil {
-			m.infoErr = fmt.Errorf("module %s: no way to find debug info was given", m.Name)
-			return
-		}
-		info, err := m.k.modules.open(m)
-		if err == nil {
-			err = m.place(info)
-		}
-		m.info, m.infoErr = info, err
-	})
-	return m.info, m.infoErr
+	m.infoMu.Lock()
+	defer m.infoMu.Unlock()
+	if m.asked {
+		return m.info, m.infoErr
+	}
+	m.asked = true
+	if m.k.modules.open == nil {
+		m.infoErr = fmt.Errorf("module %s: no way to find debug info was given", m.Name)
+		return nil, m.infoErr
+	}
+	info, err := m.k.modules.open(m)
+	if err == nil {
+		m.placed, err = m.place(info)
+	}
+	m.info, m.infoErr = info, err
+	return info, err
+}
+
+// SetInfo makes info the module's debug info, in place of what Info found or
+// did not find. That it belongs to the module the caller has checked.
+func (m *Module) SetInfo(info *debuginfo.Info) error {
+	placed, err := m.place(info)
+	if err != nil {
+		return err
+	}
+	m.infoMu.Lock()
+	defer m.infoMu.Unlock()
+	m.asked, m.info, m.infoErr, m.placed = true, info, nil, placed
+	return nil
 }
 
 // moduleTable is the kernel's list of modules, read when first needed.
@@ -104,6 +125,7 @@ type moduleNeeds struct {
 	InitBase Field `need:"?module.init_layout.base|module.module_init"`
 	InitSize Field `need:"?module.init_layout.size|module.init_size"`
 	Percpu   Field `need:"?module.percpu"`
+	Taints   Field `need:"?module.taints"`
 	Size     Size  `need:"module"`
 }
 
@@ -161,6 +183,9 @@ func (k *Kernel) readModule(n *moduleNeeds, addr uint64) (*Module, error) {
 	}
 	if n.Percpu.Present() {
 		m.Percpu, _ = n.Percpu.Uint(k, addr)
+	}
+	if n.Taints.Present() {
+		m.Taints, _ = n.Taints.Uint(k, addr)
 	}
 	add := func(kind string, base, size *Field, at uint64) {
 		b, berr := base.Uint(k, at)
@@ -256,6 +281,16 @@ func (k *Kernel) UseModuleTypes(m *Module) error {
 	return nil
 }
 
+// DropModuleTypes undoes UseModuleTypes.
+func (k *Kernel) DropModuleTypes(m *Module) {
+	k.modules.mu.Lock()
+	defer k.modules.mu.Unlock()
+	k.modules.loaded = slices.DeleteFunc(slices.Clone(k.modules.loaded), func(l *Module) bool { return l == m })
+}
+
+// UsesModuleTypes tells whether Type looks into a module's debug info.
+func (k *Kernel) UsesModuleTypes(m *Module) bool { return slices.Contains(k.modulesInUse(), m) }
+
 // modulesInUse are the modules added by UseModuleTypes.
 func (k *Kernel) modulesInUse() []*Module {
 	k.modules.mu.Lock()
@@ -266,7 +301,11 @@ func (k *Kernel) modulesInUse() []*Module {
 // moduleType looks a type up in the debug info of the modules in use.
 func (k *Kernel) moduleType(spec string) (*ctype.Type, bool) {
 	for _, m := range k.modulesInUse() {
-		if t, err := m.info.Type(spec); err == nil {
+		info, err := m.Info()
+		if err != nil {
+			continue
+		}
+		if t, err := info.Type(spec); err == nil {
 			return t, true
 		}
 	}

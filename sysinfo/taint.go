@@ -21,10 +21,15 @@ const taintLetters = "PFSRMBUDAWCIOELKXTNJ"
 // table.
 func ReadTaint(k kernel.View) (Taint, error) {
 	mask, err := variable(k, 8, "tainted_mask")
-	t := Taint{Mask: mask}
 	if err != nil {
-		return t, err
+		return Taint{Mask: mask}, err
 	}
+	return Taint{Mask: mask, Flags: TaintFlags(k, mask)}, nil
+}
+
+// TaintFlags are the letters of the bits that are set in a taint mask, the
+// kernel's or a module's.
+func TaintFlags(k kernel.View, mask uint64) string {
 	letters := []byte(taintLetters)
 	var n struct {
 		Table kernel.Sym   `need:"taint_flags"`
@@ -42,16 +47,17 @@ func ReadTaint(k kernel.View) (Taint, error) {
 			}
 		}
 	}
+	var flags string
 	for bit := range 64 {
 		switch {
 		case mask>>bit&1 == 0:
 		case bit < len(letters) && letters[bit] > ' ' && letters[bit] < 0x7f:
-			t.Flags += string(letters[bit])
+			flags += string(letters[bit])
 		default:
-			t.Flags += fmt.Sprintf("(%d)", bit)
+			flags += fmt.Sprintf("(%d)", bit)
 		}
 	}
-	return t, nil
+	return flags
 }
 
 // DMI is one identification string of the firmware.

@@ -87,6 +87,21 @@ func TestRecord(t *testing.T) {
 	}
 }
 
+// TestWidths sets two widths one after the other.
+func TestWidths(t *testing.T) {
+	r := &Record[struct{}]{Type: "x", Columns: []Column[struct{}]{
+		{Name: "a", Head: "A  ", Verb: "%-1s  ", Get: func(*struct{}) Value { return String("a") }},
+		{Name: "b", Head: " B", Verb: "%2d", Get: func(*struct{}) Value { return Int(1) }},
+	}}
+	two := r.Width("a", 3).Width("b", 4)
+	if got := string(two.appendText(nil, &struct{}{})); two.head != "A      B" && got != "a       1\n" {
+		t.Errorf("two widths: %q, %q", two.head, got)
+	}
+	if got := string(two.appendText(nil, &struct{}{})); got != "a       1\n" {
+		t.Errorf("two widths: %q", got)
+	}
+}
+
 func TestWidth(t *testing.T) {
 	wide := rowRecord.Width("pid", 10)
 	head := strings.TrimRight(emit(false, wide.Head), "\n")

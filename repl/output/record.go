@@ -120,10 +120,11 @@ func (r *Record[R]) Value(row *R) Value {
 // Width returns a copy of r in which the named column is width characters wide
 // and its heading padded alike, for tables whose columns fit their contents.
 func (r *Record[R]) Width(name string, width int) *Record[R] {
+	r.once.Do(r.compile)
 	c := &Record[R]{Type: r.Type, Help: r.Help, Text: r.Text}
 	c.Columns = append([]Column[R](nil), r.Columns...)
-	c.once.Do(c.compile)
-	c.head = ""
+	// Not compiled anew: r may have got widths itself.
+	c.once.Do(func() { c.open, c.cols = r.open, append([]compiled(nil), r.cols...) })
 	for i := range c.Columns {
 		v := &c.cols[i].verb
 		if c.Columns[i].Name == name {
