@@ -20,9 +20,9 @@ var version = "unknown"
 // failed).
 const exitUsage = 2 // bad usage, or the dump could not be opened
 
-func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
+func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
 
-func run(args []string, stdout, stderr io.Writer) int {
+func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	if len(args) > 0 {
 		switch args[0] {
 		case "index":
@@ -43,6 +43,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintf(stdout, "kdive %s\n", version)
 		return 0
 	}
+	o.shell.Stdin, o.shell.Stdout, o.shell.Stderr = stdin, stdout, stderr
 	return session(o, stderr)
 }
 
