@@ -48,6 +48,14 @@ type PerCPU struct {
 // ErrUnknown is in the chain of errors about names that mean nothing.
 var ErrUnknown = errors.New("unknown name")
 
+// unknownError says in its own words that a name means nothing.
+type unknownError string
+
+func (e unknownError) Error() string { return string(e) }
+
+// Unwrap makes it an ErrUnknown.
+func (e unknownError) Unwrap() error { return ErrUnknown }
+
 // Error is an expression that cannot be evaluated. Failed reads of memory are in
 // the chain of Err.
 type Error struct {

@@ -201,7 +201,7 @@ func (p *parser) name(t token, file string) (value.Value, error) {
 	if w := fmt.Sprint(err); w != ErrUnknown.Error() {
 		return v, err
 	}
-	return v, fmt.Errorf("no variable, function or enumerator of this name: %w", ErrUnknown)
+	return v, unknownError("no variable, function or enumerator of this name")
 }
 
 // perCPU takes the copy whose turn it is; the specification has n bytes.

@@ -145,6 +145,9 @@ func runList(ctx context.Context, t *Target, c *repl.Call) error {
 		n++
 		c.Progress(n, 0)
 	}
+	if n == 0 {
+		c.Out.Note("(empty)")
+	}
 	return nil
 }
 

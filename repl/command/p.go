@@ -162,6 +162,9 @@ func runP(t *Target, c *repl.Call) error {
 	if err != nil {
 		return err
 	}
+	if files := s.Files(text); len(files) > 1 && isPlain(text) {
+		c.Warn("%s is defined in several files; this is %s::%s (others: %s)", text, files[0], text, strings.Join(files[1:], ", "))
+	}
 	style := t.style(c)
 	if form == 'x' || form == 'd' {
 		style.Radix = map[byte]int{'x': 16, 'd': 10}[form]

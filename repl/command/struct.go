@@ -150,6 +150,7 @@ func (t *Target) planStruct(c *repl.Call, keyword string) (*structPlan, error) {
 	if p.mem, err = t.structMemory(c); err != nil {
 		return nil, err
 	}
+	t.warnAmbiguous(c, p.typ, spec)
 	return p, p.locate(t, c, operands[0])
 }
 

@@ -4,6 +4,10 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/kdive/kdive/ctype"
+	"github.com/kdive/kdive/repl"
+	"github.com/kdive/kdive/repl/repltest"
 )
 
 func TestStructDefinition(t *testing.T) {
@@ -148,6 +152,55 @@ func TestCompleteStruct(t *testing.T) {
 	for _, prefix := range []string{"nosuch.x", ".", "task_struct.pid.x", "a,b"} {
 		if got := x.completeStruct(prefix); got != nil {
 			t.Errorf("%s: %q", prefix, got)
+		}
+	}
+}
+
+// -S of list and tree shows numbers and text where -s shows what gdb shows.
+func TestShortForm(t *testing.T) {
+	got, _ := tinyCheck(t, "list -H modules -o module.list -S module.name,state,sig_ok,init_layout,list")
+	if !strings.Contains(got, "\n  name = \"shmbug\"\n  state = 0\n") {
+		t.Error(got)
+	}
+	if !strings.Contains(got, "  list = {\n    next = 0x") || !strings.HasSuffix(got, "  },\n") {
+		t.Error(got)
+	}
+}
+
+func TestAmbiguous(t *testing.T) {
+	x := tiny(t)
+	_, info, err := x.info()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for typ := range info.AllTypes() {
+		list, err := info.Types(typ.Kind(), typ.Name())
+		if err != nil || len(list) < 2 || typ.Kind() != ctype.Struct || list[0].Incomplete() || list[1].Incomplete() {
+			continue
+		}
+		got := tinyText(t, "struct "+typ.Name())
+		if !strings.Contains(got, "\ndefined differently, too: "+typ.Name()+"@"+list[1].Origin().File) {
+			t.Errorf("%s", got)
+		}
+		got = tinyText(t, "struct "+typ.Name()+"@"+list[1].Origin().File)
+		if want := fmt.Sprintf("SIZE: %d\n", list[1].Size()); !strings.Contains(got, want) {
+			t.Errorf("%s\nwant %s", got, want)
+		}
+		r := repltest.Run(t, All(x), repl.Options{}, "struct "+typ.Name()+" init_task")
+		if r.Status != 0 || !strings.Contains(r.Err, "definitions") {
+			t.Errorf("%+v", r)
+		}
+		return
+	}
+	t.Skip("no structure of this kernel has two definitions")
+}
+
+func BenchmarkStructMembers(b *testing.B) {
+	x := tiny(b)
+	cmds := All(x)
+	for b.Loop() {
+		if r := repltest.Run(b, cmds, repl.Options{}, "struct list_head init_task 1000"); r.Status != 0 {
+			b.Fatal(r.Err)
 		}
 	}
 }

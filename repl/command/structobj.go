@@ -87,12 +87,15 @@ func (o *object) appendMember(b []byte, name string, at place, v value.Value, er
 	return append(b, ",\n"...)
 }
 
-// compound reports whether a value prints over several lines; the short form of
-// list -S keeps the comma behind these.
+// compound reports whether a value has parts: the short form of list -S shows
+// these as the long form does.
 func compound(v value.Value) bool {
-	switch v.Type().Underlying().Kind() {
+	u := v.Type().Underlying()
+	switch u.Kind() {
 	case ctype.Struct, ctype.Union:
 		return true
+	case ctype.Array:
+		return !u.Elem().Underlying().IsChar()
 	}
 	return false
 }
@@ -109,19 +112,30 @@ func (o *object) appendValue(b []byte, v value.Value, err error, level int) []by
 	return value.Append(b, v, s)
 }
 
-// appendShort appends a value in the short form: enums as numbers, character
-// arrays up to their first zero byte.
+// appendShort appends a value in the short form: enums, characters and truth
+// values as numbers, character arrays up to their first zero byte, words that
+// are the address of a symbol with its name.
 func appendShort(b []byte, v value.Value, s value.Style) []byte {
-	switch u := v.Type().Underlying(); u.Kind() {
-	case ctype.Enum:
+	u := v.Type().Underlying()
+	switch k := u.Kind(); {
+	case k == ctype.Enum || k == ctype.Bool || k == ctype.Int && u.IsChar():
 		if n, err := v.Int(); err == nil {
+			if n < 0 && s.Radix == 16 && u.Size() < 8 {
+				n &= 1<<(8*u.Size()) - 1
+			}
 			return append(b, number(n, s.Radix)...)
 		}
-	case ctype.Array:
-		if u.Elem().Underlying().IsChar() {
-			if text, err := v.CString(int(u.Size())); err == nil {
-				return strconv.AppendQuote(b, text)
+	case k == ctype.Int && u.Size() == 8 && s.Names != nil:
+		b = value.Append(b, v, s)
+		if n, err := v.Uint(); err == nil && n != 0 {
+			if name, off, ok := s.Names.SymbolAt(n); ok && off == 0 {
+				b = append(append(append(b, " <"...), name...), '>')
 			}
+		}
+		return b
+	case k == ctype.Array && u.Elem().Underlying().IsChar():
+		if text, err := v.CString(int(u.Size())); err == nil {
+			return strconv.AppendQuote(b, text)
 		}
 	}
 	return value.Append(b, v, s)

@@ -47,6 +47,25 @@ func (t *Target) otherDefinitions(c *repl.Call, typ *ctype.Type) {
 	}
 }
 
+// warnAmbiguous says that the objects that follow could be of another
+// definition.
+func (t *Target) warnAmbiguous(c *repl.Call, typ *ctype.Type, spec typeSpec) {
+	_, info, err := t.info()
+	if err != nil || spec.file != "" {
+		return
+	}
+	n := 0
+	list, _ := info.Types(typ.Kind(), typ.Name())
+	for _, other := range list {
+		if !other.Underlying().Incomplete() {
+			n++
+		}
+	}
+	if n > 1 {
+		c.Warn("%s has %d definitions; this is the one of %s, struct %s lists all", typ, n, typ.Origin().File, spec.name)
+	}
+}
+
 // show prints the objects from addr on, or those that end with it.
 func (p *structPlan) show(ctx context.Context, c *repl.Call, addr uint64) error {
 	size := uint64(p.typ.Size())
