@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 
+	"github.com/kdive/kdive/kernel"
 	"github.com/kdive/kdive/repl"
 	"github.com/kdive/kdive/repl/output"
 )
@@ -52,7 +54,8 @@ A physical address becomes its address in the kernel's direct map of physical me
 
 With a colon behind it, an operand is a per-CPU offset or the name of a per-CPU
 variable, and the address of each named CPU's copy is printed. cpus is a list of
-numbers and ranges (0,2-4), or a or all for every possible CPU.`,
+numbers and ranges (0,2-4), a or all for every possible CPU, or nothing for that of
+the task in context.`,
 		Examples: []repl.Example{
 			{Line: "ptov 56e000", Help: "Where the kernel sees physical address 56e000."},
 			{Line: "ptov b0c0:a", Help: "The copies of per-CPU offset b0c0 on all CPUs."},
@@ -105,9 +108,15 @@ func (t *Target) ptovPerCPU(c *repl.Call, offset, spec string) error {
 	if err != nil {
 		return err
 	}
+	if k.Info == nil {
+		return kernel.ErrNoDebugInfo
+	}
 	possible, err := k.PossibleCPUs()
 	if err != nil {
-		return fmt.Errorf("per-CPU areas: %w", err)
+		return err
+	}
+	if spec == "" {
+		spec = strconv.Itoa(t.currentCPU())
 	}
 	cpus, err := cpuList(spec, possible)
 	if err != nil {
