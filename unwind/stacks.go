@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/kdive/kdive/ctype"
+	"github.com/kdive/kdive/fault"
 	"github.com/kdive/kdive/kernel"
 )
 
@@ -125,6 +126,9 @@ func (n *stackNeeds) exceptions(v View, cpu int, off uint64) ([]Stack, error) {
 			name = full
 		}
 		low := base + uint64(m.Offset)
+		if _, err := readWord(v, low+uint64(m.Type.Size())-8); fault.ReasonOf(err) == fault.Unmapped {
+			continue // of the #VC stacks only guests with encrypted memory have any
+		}
 		list = append(list, Stack{Kind: ExceptionStack, CPU: cpu, Name: name + " exception stack", Low: low, High: low + uint64(m.Type.Size())})
 	}
 	if n.Entry.Present() {

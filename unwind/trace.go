@@ -48,6 +48,9 @@ type Trace struct {
 // stacks of a CPU and a task are some 100 KiB at most.
 const maxFrames = 1 << 14
 
+// errNoReturn is why a walk that begins within a stack finds nothing.
+var errNoReturn = errors.New("no return address follows on the stack")
+
 // errNoStack is why a dead task has no frames.
 var errNoStack = errors.New("no stack")
 

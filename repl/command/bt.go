@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"fmt"
+	"slices"
 
 	"github.com/kdive/kdive/repl"
 	"github.com/kdive/kdive/repl/output"
@@ -15,7 +16,7 @@ import (
 func bt(t *Target) *repl.Command {
 	return &repl.Command{
 		Name:     "bt",
-		Synopsis: "[-a | -c cpu | -p | -g] [-lsxd] [pid | task | command] ...",
+		Synopsis: "[-a | -c cpus | -p | -g] [-n idle] [-f | -F | -r | -t | -T | -e] [-lsxd] [-R ref] [-I ip] [-S sp] [pid | task | command] ...\n-E | -v",
 		Summary:  "print the stack frames of tasks",
 		Detail: `
 Without an operand the current task is meant. Each numbered line is one function
@@ -38,17 +39,39 @@ frames up to there are shown, and why there are no more.`,
 			{Name: "s", Help: "offsets in the functions"},
 			{Name: "x", Help: "offsets in hexadecimal"},
 			{Name: "d", Help: "offsets in decimal"},
+			{Name: "f", Help: "the words of each frame"},
+			{Name: "F", Help: "the words of each frame, symbols in place of addresses"},
+			{Name: "r", Help: "the words of the whole stack, symbols in place of addresses"},
+			{Name: "t", Help: "addresses of code on the stack, from where the task stands"},
+			{Name: "T", Help: "addresses of code on the whole stack, also old ones"},
+			{Name: "e", Help: "registers that exceptions saved on the stack, also old ones"},
+			{Name: "E", Help: "registers saved on the interrupt and exception stacks of all CPUs"},
+			{Name: "v", Help: "look for stacks that grew beyond their end"},
+			{Name: "n", Arg: "idle", Help: "leave out idle tasks"},
+			{Name: "R", Arg: "ref", Help: "only tasks with this function, return address or stack address in a frame"},
+			{Name: "I", Arg: "ip", Help: "begin at this instruction, with -S"},
+			{Name: "S", Arg: "sp", Help: "begin at this stack pointer; without -I at the first return address there"},
 		},
 		Examples: []repl.Example{
 			{Line: "bt -a", Help: "What all CPUs did."},
 			{Line: "bt -sl 1", Help: "The task with PID 1, with offsets and source lines."},
 		},
-		Records: []output.Describer{frameRecord, registersRecord},
+		Records: []output.Describer{frameRecord, registersRecord, stackWordRecord, textWordRecord},
 		Run:     func(ctx context.Context, c *repl.Call) error { return runBt(ctx, t, c) },
 	}
 }
 
 func runBt(ctx context.Context, t *Target, c *repl.Call) error {
+	switch {
+	case c.Has("v"):
+		return t.checkStacks(ctx, c)
+	case c.Has("E"):
+		p, err := t.tracePrinter(c)
+		if err != nil {
+			return err
+		}
+		return p.cpuStacks(ctx)
+	}
 	tasks, err := t.btTasks(c)
 	if err != nil {
 		return err
@@ -63,12 +86,9 @@ func (t *Target) backTraces(ctx context.Context, c *repl.Call, tasks []*task.Tas
 	if err != nil {
 		return err
 	}
-	for i, x := range tasks {
+	for _, x := range tasks {
 		if ctx.Err() != nil {
 			return ctx.Err()
-		}
-		if i > 0 {
-			c.Out.Print("\n")
 		}
 		p.print(x)
 	}
@@ -89,9 +109,14 @@ func (t *Target) btTasks(c *repl.Call) ([]*task.Task, error) {
 		}
 		return []*task.Task{table.Panic}, nil
 	case c.Has("a"):
-		return t.ranOn(c, "a")
-	case byCPU:
-		return t.ranOn(c, spec)
+		spec, byCPU = "a", true
+	}
+	if byCPU {
+		tasks, err := t.ranOn(c, spec)
+		if c.Has("n") {
+			tasks = slices.DeleteFunc(tasks, func(x *task.Task) bool { return x.Idle })
+		}
+		return tasks, err
 	}
 	tasks, err := t.tasksOrCurrent(c)
 	if err != nil || !c.Has("g") {
@@ -134,6 +159,7 @@ type tracer struct {
 	unwinder *unwind.Unwinder
 	table    *task.Table
 	sites    map[siteKey]site
+	warned   bool // what is missing was said
 }
 
 type siteKey struct {
@@ -174,86 +200,4 @@ func thread(table *task.Table, x *task.Task) unwind.Thread {
 		h.SP, _ = table.StackPointer(x) // a bad one shows when it is used
 	}
 	return h
-}
-
-// tracePrinter prints back traces in the form that a call asks for.
-type tracePrinter struct {
-	*tracer
-	t       *Target
-	c       *repl.Call
-	task    *task.Task
-	lines   bool
-	offsets bool
-	inline  bool
-	radix   int
-	number  int // of the next frame
-}
-
-func (t *Target) tracePrinter(c *repl.Call) (*tracePrinter, error) {
-	tr, err := t.unwinder()
-	if err != nil {
-		return nil, err
-	}
-	for _, err := range tr.unwinder.Warnings() {
-		c.Warn("%v", err)
-	}
-	return &tracePrinter{tracer: tr, t: t, c: c, lines: c.Has("l"), offsets: c.Has("s"),
-		inline: c.Shell.Settings.Inline, radix: c.Radix()}, nil
-}
-
-func (p *tracePrinter) print(x *task.Task) {
-	p.c.Out.Print(taskHead(x) + "\n")
-	p.task = x
-	p.trace(p.unwinder.Trace(thread(p.table, x)))
-}
-
-// trace prints the frames of one task.
-func (p *tracePrinter) trace(tr *unwind.Trace) {
-	p.number = 0
-	for i := range tr.Frames {
-		p.frame(tr, i)
-	}
-	if tr.User != nil {
-		registersRecord.Emit(p.c.Out, &registersRow{task: p.task, regs: tr.User, kind: "user"})
-	}
-	switch {
-	case unwind.IsNoStack(tr.Err):
-		p.c.Out.Note("(no stack)")
-	case tr.Err != nil:
-		p.c.Out.Fault("bt: the trace ends here", tr.Err)
-	}
-}
-
-func (p *tracePrinter) frame(tr *unwind.Trace, i int) {
-	f := &tr.Frames[i]
-	s := p.site(f)
-	row := &frameRow{task: p.task, frame: f, symbol: s.symbol, offset: s.offset, module: s.module, file: s.file, line: s.line, calls: s.calls,
-		showOffset: p.offsets, showLine: p.lines, showCalls: p.inline, radix: p.radix}
-	switched := i > 0 && f.Stack != nil && tr.Frames[i-1].Stack != nil && f.Stack.Low != tr.Frames[i-1].Stack.Low
-	regs, kind := f.Interrupted, "exception"
-	if i == 0 && tr.Start != nil {
-		regs, kind = tr.Start, "cpu"
-	}
-	if regs != nil {
-		registersRecord.Emit(p.c.Out, &registersRow{task: p.task, regs: regs, kind: kind, symbol: s.symbol, offset: s.offset, radix: p.radix})
-	}
-	if switched {
-		row.left = tr.Frames[i-1].Stack.Name
-	}
-	row.number = -1
-	if regs == nil || switched {
-		row.number = p.number
-		p.number++
-	}
-	frameRecord.Emit(p.c.Out, row)
-}
-
-func (p *tracePrinter) site(f *unwind.Frame) site {
-	key := siteKey{f.PC, f.Exact}
-	s, ok := p.sites[key]
-	if !ok {
-		s = siteAt(p.t.Opened.Kernel, f)
-		p.sites[key] = s
-	}
-	return s
 }

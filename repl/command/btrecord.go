@@ -14,13 +14,9 @@ type frameRow struct {
 	task   *task.Task
 	frame  *unwind.Frame
 	number int // -1: interrupted, its registers are shown instead
-	symbol string
-	offset uint64
-	module string
-	file   string
-	line   int
-	calls  []inlinedCall
-	left   string // name of the stack that the frame before is on, if it is another
+	site
+
+	left string // name of the stack that the frame before is on, if it is another
 
 	showOffset, showLine, showCalls bool
 	radix                           int
