@@ -28,6 +28,7 @@ type Walker struct {
 	xas    bound[xaNeeds]
 	radixs bound[radixNeeds]
 	idrs   bound[idrNeeds]
+	layers bound[layerNeeds]
 	maples bound[mapleNeeds]
 }
 

@@ -172,6 +172,10 @@ func (w *Walker) IDR(addr uint64) iter.Seq2[Entry, error] {
 	return func(yield func(Entry, error) bool) {
 		n, err := w.idrs.get(w.k)
 		if err != nil {
+			if layers, lerr := w.layers.get(w.k); lerr == nil {
+				w.layeredIDR(layers, addr, yield)
+				return
+			}
 			yield(Entry{}, err)
 			return
 		}
