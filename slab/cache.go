@@ -37,6 +37,9 @@ type Cache struct {
 // nodePointers lead to what a cache has for a NUMA node.
 type nodePointers struct{ node, barn uint64 }
 
+// Sheaves reports whether CPUs keep free objects of the cache in sheaves.
+func (c *Cache) Sheaves() bool { return c.sheaves != 0 }
+
 // Limits of what a cache can be, well above the kernel's own.
 const (
 	maxObjectSize = 1 << 30

@@ -11,7 +11,7 @@ import (
 // slabs' own lists.
 type holdings struct {
 	at    map[uint64]Place
-	slabs map[uint64]int // SLUB: slabs that CPUs own: struct slab -> CPU
+	slabs map[uint64]int // SLUB: slabs that CPUs allocate from: struct slab -> CPU
 	err   error          // why some are missing
 	lead  uint64         // SLAB: entries are objects without what lies in front of them
 }
@@ -64,17 +64,14 @@ func (m *Model) perCPU(pointer uint64, cpu int) (uint64, error) {
 	return pointer + off, err
 }
 
-// holdCPU adds the free list of a CPU (struct kmem_cache_cpu) and the slabs that
-// it owns.
+// holdCPU adds the free list of a CPU (struct kmem_cache_cpu) and the slab that it
+// is of.
 func (c *Cache) holdCPU(h *holdings, cpu int) {
 	v := c.cpuView(cpu)
 	if v == nil {
 		return
 	}
 	h.fail(v.Err)
-	for _, s := range v.Partial {
-		h.slabs[s.Addr] = cpu
-	}
 	if v.Slab == nil {
 		return
 	}

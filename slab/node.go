@@ -55,10 +55,27 @@ func (c *Cache) Nodes() []*Node {
 		} else {
 			n.counter(&n.Slabs, &c.m.sal.TotalSlabs)
 			n.Objects = n.Slabs * c.PerSlab
+			for _, err := range n.List(PartialSlabs) {
+				if err == nil {
+					n.Partial++
+				}
+			}
 		}
 		list = append(list, n)
 	}
 	return list
+}
+
+// Cache is the cache that this is for.
+func (n *Node) Cache() *Cache { return n.c }
+
+// slabStoreUser is SLAB_STORE_USER: with it SLUB lists full slabs
+// (include/linux/slab.h).
+const slabStoreUser = 0x10000
+
+// TracksFull reports whether full slabs are on a list.
+func (n *Node) TracksFull() bool {
+	return !n.c.m.slub || n.c.Flags&slabStoreUser != 0 && n.c.m.sub.Full.Present()
 }
 
 func (n *Node) counter(dst *int, f *kernel.Field) {

@@ -69,6 +69,9 @@ func (m *Model) slabOf(addr uint64) (*Slab, error) {
 // Object is the address of object i as the users of the cache know it.
 func (s *Slab) Object(i int) uint64 { return s.first + uint64(i)*uint64(s.Cache.Size) }
 
+// At is object i.
+func (s *Slab) At(i int) Object { return Object{Slab: s, Addr: s.Object(i), Index: i} }
+
 // Index is the number of the object that starts at addr.
 func (s *Slab) Index(addr uint64) (int, bool) {
 	d := addr - s.first
@@ -135,6 +138,10 @@ func (p Place) String() string {
 		return fmt.Sprintf("alien array of node %d", p.Node)
 	case Guarded:
 		return "KFENCE"
+	case OwnSlab:
+		if p.CPU >= 0 {
+			return fmt.Sprintf("slab of CPU %d", p.CPU)
+		}
 	}
 	return "slab"
 }
@@ -212,7 +219,11 @@ func (o *Object) State() (State, Place, error) {
 	free, err := s.freeObjects()
 	switch {
 	case free.has(o.Index):
-		return Free, Place{OwnSlab, -1, s.Node}, nil
+		p := Place{OwnSlab, -1, s.Node}
+		if cpu, owned := h.slabs[s.Addr]; owned {
+			p.CPU = cpu
+		}
+		return Free, p, nil
 	case err != nil:
 		return Unknown, Place{}, err
 	case h.err != nil:

@@ -175,3 +175,13 @@ func (m *Model) readSlabAt(pfn uint64, depth int) (*Slab, error) {
 func (m *Model) nodeOf(page []byte) int {
 	return int(m.n.PageFlags.In(page) >> m.pages.nodeShift) // shifts by 64 give 0
 }
+
+// PageAt is the memory, in the direct map, of the page whose structure is at or
+// contains addr; ok is false if addr is in no page structure of the machine.
+func (m *Model) PageAt(addr uint64) (memory uint64, ok bool) {
+	pfn := (addr - m.pages.base) / m.pages.size
+	if addr < m.pages.base || pfn >= (m.direct.end-m.direct.start)>>kernel.PageShift {
+		return 0, false
+	}
+	return m.direct.start + pfn<<kernel.PageShift, true
+}

@@ -25,6 +25,7 @@ func All(t *Target) []*repl.Command {
 		history(t, "h"),
 		history(t, "history"),
 		ipcs(t),
+		kmem(t),
 		list(t),
 		log(t),
 		p(t),

@@ -44,6 +44,11 @@ func showContext(t *Target, c *repl.Call) error {
 	if err != nil {
 		return err
 	}
+	return showTask(t, c, x)
+}
+
+// showTask shows a task as the context is shown.
+func showTask(t *Target, c *repl.Call, x *task.Task) error {
 	table, err := t.tasks()
 	if err != nil {
 		return err

@@ -21,6 +21,7 @@ type Target struct {
 	Opened  *kdive.Target // nil in a session without a dump
 
 	context taskContext
+	slab    slabModel
 	traces  sync.Once
 	tracing *tracer // see unwinder
 

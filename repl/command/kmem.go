@@ -1,0 +1,201 @@
+package command
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/kdive/kdive/repl"
+	"github.com/kdive/kdive/repl/output"
+	"github.com/kdive/kdive/slab"
+)
+
+// kmem shows kernel memory: caches of objects, and what an address is.
+func kmem(t *Target) *repl.Command {
+	return &repl.Command{
+		Name:     "kmem",
+		Synopsis: "-s|-S [-I cache,...] [cache|address]\n-s list\n-S --full [cache]\n[-P] address ...",
+		Summary:  "show kernel memory: caches of objects, and what an address is",
+		Detail: `
+With -s, one line for each cache of kernel objects: how large its objects are, how
+many are in use, and in how many slabs. With -S, also what each CPU and each node has
+for the cache, with every object of the slabs on their lists: [allocated], or free
+with the list that has it unless that is the slab's own. Full slabs are on no list;
+--full finds them by looking at every page.
+
+An operand restricts that to one cache by name, or to the slab that an address lies
+in. A list or a slab that makes no sense spoils only itself: numbers that cannot be
+right are a question mark, and a warning says why.
+
+With an address alone: the symbol, the object and its slab, the task, and the page
+that it belongs to. The address is kernel virtual, or physical if it is no virtual
+one; -P makes it physical. The address of a page structure stands for the page, and
+shows all objects of its slab.`,
+		Options: []repl.Option{
+			{Name: "s", Help: "the caches with their usage"},
+			{Name: "S", Help: "the caches with their slabs and objects"},
+			{Name: "I", Arg: "caches", Help: "do not look into these caches, a list of names"},
+			{Name: "P", Help: "the address is physical"},
+			{Name: "full", Help: "with -S: show full slabs, too"},
+		},
+		Examples: []repl.Example{
+			{Line: "kmem -s dentry", Help: "How many directory entries there are."},
+			{Line: "kmem -S kmalloc-32", Help: "Every object of that cache that is in a slab with room."},
+			{Line: "kmem ffff8935011fa0c0", Help: "What is at this address."},
+		},
+		Records: []output.Describer{cacheRecord, cacheNameRecord, slabCPURecord, slabNodeRecord, slabRecord, slabObjectRecord,
+			symRecord, contextRecord, pageRecord},
+		Run: func(ctx context.Context, c *repl.Call) error { return runKmem(ctx, t, c) },
+	}
+}
+
+func runKmem(ctx context.Context, t *Target, c *repl.Call) error {
+	switch {
+	case c.Has("s") || c.Has("S"):
+		return kmemCaches(ctx, t, c)
+	case c.Has("I"), c.Has("full"):
+		return c.Usage("-I and --full go with -s and -S")
+	case len(c.Args) == 0:
+		return c.Usage("an option or an address is expected")
+	}
+	return kmemAddresses(t, c)
+}
+
+// kmemCaches is kmem -s and -S.
+func kmemCaches(ctx context.Context, t *Target, c *repl.Call) error {
+	if len(c.Args) > 1 {
+		return c.Usage("one cache or address is expected at most")
+	}
+	m, err := t.slabs()
+	if err != nil {
+		return err
+	}
+	l := cacheLister{t: t, c: c, m: m, ignored: map[string]bool{}, objects: c.Has("S")}
+	if names, ok := c.Value("I"); ok {
+		for name := range strings.SplitSeq(names, ",") {
+			l.ignored[name] = true
+		}
+	}
+	caches, broken := m.Caches()
+	if broken != nil {
+		c.Warn("%v", broken)
+	}
+	if len(c.Args) == 0 {
+		return l.all(ctx, caches)
+	}
+	if c.Args[0] == "list" && !l.objects {
+		for _, x := range caches {
+			cacheNameRecord.Emit(c.Out, x)
+		}
+		return nil
+	}
+	return l.one(ctx, caches, c.Args[0])
+}
+
+// cacheLister shows caches.
+type cacheLister struct {
+	t       *Target
+	c       *repl.Call
+	m       *slab.Model
+	ignored map[string]bool
+	objects bool
+	full    map[*slab.Cache][]*slab.Slab // by cache; nil if they were not asked for
+}
+
+func (l *cacheLister) all(ctx context.Context, caches []*slab.Cache) error {
+	if err := l.findFull(ctx); err != nil {
+		return err
+	}
+	if !l.objects {
+		cacheRecord.Head(l.c.Out)
+	}
+	for _, x := range caches {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err := l.show(ctx, x); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// one shows the caches of a name, else what an address lies in.
+func (l *cacheLister) one(ctx context.Context, caches []*slab.Cache, operand string) error {
+	var named []*slab.Cache
+	for _, x := range caches {
+		if x.Name == operand {
+			named = append(named, x)
+		}
+	}
+	if named != nil {
+		return l.all(ctx, named)
+	}
+	addr, err := l.t.address(operand)
+	if err != nil {
+		return fmt.Errorf("%s: no such cache, and no address", operand)
+	}
+	if x := l.m.Cache(addr); x != nil {
+		return l.all(ctx, []*slab.Cache{x})
+	}
+	o, whole, ok := l.t.findObject(l.m, addr)
+	if !ok {
+		return fmt.Errorf("address is not allocated in slab subsystem: %x", addr)
+	}
+	l.object(o, whole || l.objects)
+	return nil
+}
+
+// findFull collects all slabs by their pages, if full ones are to be shown.
+func (l *cacheLister) findFull(ctx context.Context) error {
+	if !l.objects || !l.c.Has("full") {
+		return nil
+	}
+	l.full = map[*slab.Cache][]*slab.Slab{}
+	for s, err := range l.m.Slabs(ctx) {
+		if err != nil {
+			return err
+		}
+		if n, err := s.FreeCount(); n == 0 && err == nil {
+			l.full[s.Cache] = append(l.full[s.Cache], s)
+		}
+	}
+	return nil
+}
+
+// row shows the line of a cache.
+func (l *cacheLister) row(x *slab.Cache) {
+	r := cacheRow{Cache: x, size: x.ObjectSize, ignored: l.ignored[x.Name]}
+	if l.m.Allocator() == "SLAB" {
+		r.size = x.Size
+	}
+	if r.ignored {
+		r.ignore(l.c)
+		return
+	}
+	r.usage = x.Usage()
+	cacheRecord.Emit(l.c.Out, &r)
+	if r.usage.Err != nil {
+		l.c.Warn("%s: %v", x.Name, firstLine(r.usage.Err))
+	}
+}
+
+// firstLine is the first of several joined errors, and how many there are.
+func firstLine(err error) error {
+	var joined interface{ Unwrap() []error }
+	if list := err; errors.As(list, &joined) && len(joined.Unwrap()) > 1 {
+		all := joined.Unwrap()
+		return fmt.Errorf("%w (and %d more)", all[0], len(all)-1)
+	}
+	return err
+}
+
+// ignore shows a cache that is left out.
+func (r *cacheRow) ignore(c *repl.Call) {
+	if c.Out.JSON() {
+		cacheRecord.Emit(c.Out, r)
+		return
+	}
+	c.Out.Printf("%016x %-44s %s\n", r.Addr, "[IGNORED]", r.Name)
+}
