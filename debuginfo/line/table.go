@@ -63,7 +63,10 @@ type machine struct {
 	// registers
 	addr, opIndex uint64
 	file, line    uint32
+	stmt          bool
 	total         int
+
+	lastStmt bool // the last of rows is a recommended breakpoint location
 }
 
 // ReadTable runs the program at off in .debug_line. Of a damaged program the
@@ -86,7 +89,9 @@ func ReadTable(s *die.Sections, off int64) (*Table, error) {
 	return t, nil
 }
 
-func (m *machine) reset() { m.addr, m.opIndex, m.file, m.line = 0, 0, 1, 1 }
+func (m *machine) reset() {
+	m.addr, m.opIndex, m.file, m.line, m.stmt = 0, 0, 1, 1, m.defaultIsStmt
+}
 
 func (m *machine) step() error {
 	b := &m.buf
@@ -109,6 +114,8 @@ func (m *machine) step() error {
 		m.line += uint32(b.Sleb())
 	case op == lnsSetFile:
 		m.file = uint32(b.Uleb())
+	case op == lnsNegateStmt:
+		m.stmt = !m.stmt
 	case op == lnsConstAddPC:
 		if m.lineRange == 0 {
 			return fmt.Errorf("special opcode with a line range of 0")
@@ -166,9 +173,12 @@ func (m *machine) emit() {
 	r := Row{m.addr, m.file, m.line}
 	if n := len(m.rows); n > 0 {
 		last := &m.rows[n-1]
-		// Of the rows of one address the last counts.
+		// Of the rows of one address the last counts, but one that begins a
+		// statement goes before those that do not: so does gdb.
 		if last.Addr == r.Addr {
-			*last = r
+			if m.stmt || !m.lastStmt {
+				*last, m.lastStmt = r, m.stmt
+			}
 			return
 		}
 		if r.Addr < last.Addr {
@@ -179,6 +189,7 @@ func (m *machine) emit() {
 		}
 	}
 	m.rows = append(m.rows, r)
+	m.lastStmt = m.stmt
 }
 
 func (m *machine) endSequence() {
