@@ -66,7 +66,9 @@ type machine struct {
 	stmt          bool
 	total         int
 
-	lastStmt bool // the last of rows is a recommended breakpoint location
+	// Of the row emitted last, which may have been merged into the one before.
+	lastAddr uint64
+	lastStmt bool // it begins a statement
 }
 
 // ReadTable runs the program at off in .debug_line. Of a damaged program the
@@ -175,21 +177,24 @@ func (m *machine) emit() {
 		last := &m.rows[n-1]
 		// Of the rows of one address the last counts, but one that begins a
 		// statement goes before those that do not: so does gdb.
+		if m.lastAddr == r.Addr && m.lastStmt && !m.stmt {
+			return
+		}
+		m.lastStmt = m.stmt
 		if last.Addr == r.Addr {
-			if m.stmt || !m.lastStmt {
-				*last, m.lastStmt = r, m.stmt
-			}
+			*last = r
 			return
 		}
 		if r.Addr < last.Addr {
 			m.endSequence() // against the standard; what came before still holds
 			m.addr, m.file, m.line = r.Addr, r.File, r.Line
 		} else if last.File == r.File && last.Line == r.Line {
+			m.lastAddr = r.Addr
 			return
 		}
 	}
 	m.rows = append(m.rows, r)
-	m.lastStmt = m.stmt
+	m.lastAddr, m.lastStmt = r.Addr, m.stmt
 }
 
 func (m *machine) endSequence() {
