@@ -16,6 +16,7 @@ func All(t *Target) []*repl.Command {
 		ascii(t),
 		bt(t),
 		btop(t),
+		dis(t),
 		echo(t),
 		eval(t),
 		exit(t, "exit"),
