@@ -15,6 +15,8 @@ type Style struct {
 	Deep  int   // most levels of structs and arrays; 0 means 20
 	Level int   // level the value starts at: its members are indented by 2*(Level+1)
 	Names Names // symbols behind pointers; nil for none
+	Lines bool  // one array element a line, as gdb's "print array"
+	Stop  bool  // character arrays end at the first zero byte, as gdb's "print null-stop"
 }
 
 // Format is the text of v as a member of something: "0xffff888003ad2a00",
@@ -238,7 +240,13 @@ func (p *printer) array(v Value, u *ctype.Type, level int) {
 			show = 0
 			break
 		}
-		if i > 0 {
+		switch {
+		case p.Lines && i > 0:
+			p.text(",")
+			fallthrough
+		case p.Lines:
+			p.newline(level + 1)
+		case i > 0:
 			p.text(", ")
 		}
 		e := v.elem(elem, i)
@@ -254,6 +262,9 @@ func (p *printer) array(v Value, u *ctype.Type, level int) {
 	}
 	if show < n {
 		p.text("...")
+	}
+	if p.Lines {
+		p.newline(level)
 	}
 	p.text("}")
 }

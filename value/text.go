@@ -1,6 +1,7 @@
 package value
 
 import (
+	"bytes"
 	"math/bits"
 	"unicode"
 	"unicode/utf8"
@@ -22,6 +23,12 @@ func (p *printer) charArray(v Value, n int64) {
 		p.string(b, false)
 		p.fault(err)
 		return
+	}
+	if p.Stop {
+		if i := bytes.IndexByte(b, 0); i >= 0 {
+			p.string(b[:i], false)
+			return
+		}
 	}
 	if want == n && b[n-1] == 0 {
 		b = b[:n-1]

@@ -284,6 +284,21 @@ func TestFaultsInPlace(t *testing.T) {
 	}
 }
 
+// The expected texts were observed in crash 9.0.2 with "set print_array on" and
+// "set null-stop on".
+func TestFormatSettings(t *testing.T) {
+	pair := object(ctype.Struct, "pair", 8, m("x", integ, 0), m("y", integ, 4))
+	s := object(ctype.Struct, "s", 24, m("pairs", arr(pair, 2), 0), m("text", arr(char, 8), 16))
+	data := append(make([]byte, 16), "ab\x00cd\x00\x00\x00"...)
+	want := "{\n  pairs = {\n    {\n      x = 0,\n      y = 0\n    },\n    {\n      x = 0,\n      y = 0\n    }\n  },\n  text = \"ab\"\n}"
+	if got := Format(New(mem(data...), s, base), Style{Lines: true, Stop: true}); got != want {
+		t.Errorf("%s\nwant\n%s", got, want)
+	}
+	if got := Format(New(mem(data...), arr(short, 2), base), Style{Lines: true}); got != "{\n  0,\n  0\n}" {
+		t.Error(got)
+	}
+}
+
 func TestFollow(t *testing.T) {
 	pair := object(ctype.Struct, "pair", 8, m("x", integ, 0), m("y", integ, 4))
 	s := object(ctype.Struct, "s", 32,

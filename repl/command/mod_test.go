@@ -13,6 +13,7 @@ const modHead = "     MODULE       NAME          BASE         SIZE  OBJECT FILE\
 
 func TestMod(t *testing.T) {
 	const row = "ffffffffc0019000  shmbug  ffffffffc0017000  16384  (not loaded)  [CONFIG_KALLSYMS]\n"
+	tinyText(t, "mod -D") // the tests share the dump, and some need its modules
 	got, rows := tinyCheck(t, "mod")
 	if got != modHead+row {
 		t.Errorf("got\n%s", got)

@@ -72,7 +72,8 @@ func (t *Target) info() (*kernel.Kernel, *debuginfo.Info, error) {
 
 // style is how values print in this call.
 func (t *Target) style(c *repl.Call) value.Style {
-	s := value.Style{Radix: c.Radix(), Max: c.Shell.Settings.PrintMax}
+	set := c.Shell.Settings
+	s := value.Style{Radix: c.Radix(), Max: set.PrintMax, Lines: set.PrintArray, Stop: set.NullStop}
 	if k, err := t.kernel(); err == nil {
 		s.Names = scope.Names{Kernel: k}
 	}
