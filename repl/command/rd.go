@@ -28,7 +28,8 @@ context; the value tells which. -p makes them physical.
 Memory that cannot be read is one line with the reason and the number of bytes, in
 its place; the rest of the range is shown. The command then counts as failed.
 
--S and -SS name symbols as -s does; the objects of slab caches are not named yet.`,
+-S names the cache of words that are addresses of its objects as [cache], -SS as
+[address:cache]; words that point to symbols look as with -s.`,
 		Options: []repl.Option{
 			{Name: "p", Help: "addresses are physical"},
 			{Name: "u", Help: "addresses are user virtual"},
@@ -199,7 +200,13 @@ func (t *Target) rdForm(c *repl.Call) (rdForm, error) {
 		}
 		if f.numbers == hexadecimal {
 			var err error
-			if f.names, err = t.annotator(); err != nil {
+			switch full := c.Has("SS") || c.Count("S") > 1; {
+			case full || c.Has("S"):
+				f.names, err = t.objectAnnotator(full)
+			default:
+				f.names, err = t.annotator()
+			}
+			if err != nil {
 				return f, err
 			}
 		}

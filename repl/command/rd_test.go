@@ -46,6 +46,8 @@ ffffffffbec11670:     515396075640
 ffffffffbec116a0:  0000000000000000 init_task+168    
 ffffffffbec116b0:  init_task+168    0000000000000000 
 `},
+		{"rd -S init_task+0x50 2", "\nffffffffbec11650:  00000000fffedde5 [task_struct]    \n"},
+		{"rd -SS init_task+0x50 2", "\nffffffffbec11650:  00000000fffedde5 [ffff9b6d001f22c0:task_struct] \n"},
 		{"rd -N -16 linux_banner 2", "\nffffffffbea474a0:  4c69 6e75                                 Linu\n"},
 		{"rd -N linux_banner", "\nffffffffbea474a0:  4c696e7578207665                    Linux ve\n"},
 		{"rd -R linux_banner 1", "\nffffffffbea474a0:  65762078756e694c                    Linux ve\n"},
@@ -72,9 +74,10 @@ ffffffffbea47518:   #2 SMP Sat Nov 21 04:32:41 UTC 2026
 }
 
 func TestRdJSON(t *testing.T) {
-	r := repltest.Run(t, All(tiny(t)), repl.Options{JSON: true}, "rd -s init_task+a0 2", "rd -32 linux_banner")
+	r := repltest.Run(t, All(tiny(t)), repl.Options{JSON: true}, "rd -s init_task+a0 2", "rd -32 linux_banner", "rd -S init_task+0x50 2")
 	want := `{"type":"memory","address":"0xffffffffbec116a0","width":8,"words":["0x0","0xffffffffbec116a8"],"symbols":[null,{"symbol":"init_task","offset":168}]}
 {"type":"memory","address":"0xffffffffbea474a0","width":4,"words":["0x756e694c"],"symbols":null}
+{"type":"memory","address":"0xffffffffbec11650","width":8,"words":["0xfffedde5","0xffff9b6d001f22c0"],"symbols":[null,{"cache":"task_struct","object":"0xffff9b6d001f22c0"}]}
 `
 	if r.Out != want || r.Status != 0 {
 		t.Errorf("%+v", r)
