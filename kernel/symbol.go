@@ -144,8 +144,9 @@ func (k *Kernel) FindPerCPU(addr uint64) (s Symbol, cpu int, ok bool) {
 		return s, 0, false
 	}
 	for _, cpu := range k.percpu.possible {
-		v := addr - k.percpu.offsets[cpu]
-		if !k.IsPerCPU(v) {
+		off, err := k.PerCPUOffset(cpu)
+		v := addr - off
+		if err != nil || !k.IsPerCPU(v) {
 			continue
 		}
 		sym, ok := k.Info.SymbolAt(k.link(v))
