@@ -1,7 +1,6 @@
 package kdump
 
 import (
-	"bytes"
 	"fmt"
 	"sort"
 )
@@ -21,7 +20,11 @@ func (im *Image) join() error {
 			p.end = h.MaxMapnr
 			return nil
 		}
-		if diff := first.differs(p); diff != "" {
+		diff, damaged := first.differs(p)
+		switch {
+		case diff != "" && damaged:
+			im.warnPart(p, "taken for a part of the same dump as %s, though damaged: %s", first.Name, diff)
+		case diff != "":
 			return fmt.Errorf("%s and %s are parts of different dumps: %s", first.Name, p.Name, diff)
 		}
 		if h.StartPFN > h.EndPFN || h.EndPFN > h.MaxMapnr {
@@ -61,31 +64,54 @@ func (im *Image) checkCover() error {
 
 // differs names the first thing in which two parts of the same dump could not
 // differ. The notes hold the registers at the crash, which no two crashes of
-// the same kernel share.
-func (p *part) differs(q *part) string {
+// the same kernel share. If only the names differ or only a few bytes of the
+// notes, one of the parts is damaged, not foreign.
+func (p *part) differs(q *part) (what string, damaged bool) {
 	h, o := p.header, q.header
+	notes, known := p.differingNotes(q)
 	switch {
 	case h.Signature != o.Signature || h.Version != o.Version:
-		return fmt.Sprintf("format %q version %d, and %q version %d", h.Signature, h.Version, o.Signature, o.Version)
-	case h.Utsname != o.Utsname:
-		return fmt.Sprintf("kernel %q on %q, and %q on %q", h.Utsname.Release, h.Utsname.Nodename, o.Utsname.Release, o.Utsname.Nodename)
+		return fmt.Sprintf("format %q version %d, and %q version %d", h.Signature, h.Version, o.Signature, o.Version), false
 	case !h.Timestamp.Equal(o.Timestamp):
-		return fmt.Sprintf("written %v, and %v", h.Timestamp, o.Timestamp)
+		return fmt.Sprintf("written %v, and %v", h.Timestamp, o.Timestamp), false
 	case h.MaxMapnr != o.MaxMapnr:
-		return fmt.Sprintf("%#x page frames, and %#x", h.MaxMapnr, o.MaxMapnr)
+		return fmt.Sprintf("%#x page frames, and %#x", h.MaxMapnr, o.MaxMapnr), false
 	case h.BitmapBlocks != o.BitmapBlocks:
-		return fmt.Sprintf("bitmaps of %d pages, and %d", h.BitmapBlocks, o.BitmapBlocks)
+		return fmt.Sprintf("bitmaps of %d pages, and %d", h.BitmapBlocks, o.BitmapBlocks), false
 	case h.PhysBase != o.PhysBase:
-		return fmt.Sprintf("kernel loaded at %#x, and %#x", h.PhysBase, o.PhysBase)
+		return fmt.Sprintf("kernel loaded at %#x, and %#x", h.PhysBase, o.PhysBase), false
 	case h.DumpLevel != o.DumpLevel:
-		return fmt.Sprintf("dump level %d, and %d", h.DumpLevel, o.DumpLevel)
+		return fmt.Sprintf("dump level %d, and %d", h.DumpLevel, o.DumpLevel), false
+	case h.Utsname != o.Utsname:
+		what = fmt.Sprintf("kernel %q on %q, and %q on %q", h.Utsname.Release, h.Utsname.Nodename, o.Utsname.Release, o.Utsname.Nodename)
+		return what, known && notes == 0
+	case notes > 0:
+		return "their notes are not the same", notes <= damagedBytes
 	}
-	a, errA := h.Notes.read(p.Src, "notes")
-	b, errB := o.Notes.read(q.Src, "notes")
-	if errA == nil && errB == nil && !bytes.Equal(a, b) {
-		return "their notes are not the same"
+	return "", false
+}
+
+// damagedBytes is how many bytes of notes may differ by damage. Those of two
+// crashes differ in registers, process IDs and times: in hundreds.
+const damagedBytes = 4
+
+// differingNotes counts the bytes in which the notes of two parts differ, if
+// both have notes that can be read.
+func (p *part) differingNotes(q *part) (n int, known bool) {
+	a, errA := p.header.Notes.read(p.Src, "notes")
+	b, errB := q.header.Notes.read(q.Src, "notes")
+	if errA != nil || errB != nil {
+		return 0, false
 	}
-	return ""
+	if len(a) != len(b) {
+		return max(len(a), len(b)), true
+	}
+	for i := range a {
+		if a[i] != b[i] {
+			n++
+		}
+	}
+	return n, len(a) > 0
 }
 
 // locateParts finds each part's descriptor table and the rank of its first

@@ -17,8 +17,11 @@ func TestSplit(t *testing.T) {
 	m := sample()
 	parts := split(m, 0, 8, 0x50, 0x9006)
 	other := sample()
-	other.Notes[0] = vmcoretest.PRStatus(77, [27]uint64{})
+	other.Notes[0] = vmcoretest.PRStatus(77, [27]uint64{7, 7, 7, 7})
 	foreign := split(other, 0, 8, 0x50, 0x9006)
+	damagedNotes, damagedName := bytes.Clone(parts[1]), bytes.Clone(parts[2])
+	damagedNotes[page+104+40] ^= 0x10
+	damagedName[12+65] ^= 0x10 // nodename
 	tests := []struct {
 		name    string
 		files   [][]byte
@@ -32,6 +35,8 @@ func TestSplit(t *testing.T) {
 		{name: "last missing", files: parts[:2], warning: "frames 0x50 to 0x9006 is missing"},
 		{name: "only one", files: parts[1:2], warning: "frames 0x50 to 0x9006 is missing"},
 		{name: "foreign", files: [][]byte{parts[0], foreign[1], parts[2]}, err: "dump.0 and dump.1 are parts of different dumps: their notes are not the same"},
+		{name: "damaged notes", files: [][]byte{parts[0], damagedNotes, parts[2]}, warning: "dump.1: taken for a part of the same dump as"},
+		{name: "damaged name", files: [][]byte{parts[0], parts[1], damagedName}, warning: "dump.2: taken for a part of the same dump as"},
 		{name: "twice", files: [][]byte{parts[0], parts[1], parts[0]}, err: "dump.0 and dump.2 both hold page frames 0x0 to 0x8"},
 		{name: "not a part", files: [][]byte{parts[0], m.Kdump(vmcoretest.Kdump{})}, err: "dump.1: not part of a split dump"},
 		{name: "an ELF core", files: [][]byte{parts[0], m.ELF(0, nil)}, err: "dump.1: ELF core; several files can only be the parts"},
@@ -59,7 +64,7 @@ func TestSplit(t *testing.T) {
 			if w := strings.Join(d.Warnings(), "; "); !strings.Contains(w, tt.warning) || tt.warning == "" && w != "" {
 				t.Errorf("warnings %q, want %q", w, tt.warning)
 			}
-			if d.Info().Incomplete != (tt.warning != "") {
+			if d.Info().Incomplete != strings.Contains(tt.warning, "missing") {
 				t.Errorf("incomplete: %v", d.Info().Incomplete)
 			}
 			checkPages(t, d, m, fault.Truncated)
