@@ -192,7 +192,8 @@ func (d *definition) memberValues() output.Value {
 	if k := u.Kind(); k != ctype.Struct && k != ctype.Union {
 		return output.Null()
 	}
-	return memberList(u, 0, 0)
+	budget := maxMembers
+	return memberList(u, 0, 0, &budget)
 }
 
 func memberFields(name string, t *ctype.Type, offset, bits int64) []output.Field {
@@ -208,14 +209,21 @@ func memberFields(name string, t *ctype.Type, offset, bits int64) []output.Field
 	return f
 }
 
-// maxMemberDepth bounds the nesting of anonymous structures in damaged types.
-const maxMemberDepth = 16
+// Bounds on what damaged types can ask for: a structure can contain itself, and
+// more than once.
+const (
+	maxMemberDepth = 16     // anonymous structures in each other
+	maxMembers     = 100000 // members of one type
+)
 
 // memberList describes the members of u, which starts at offset at; anonymous
 // structures with their members.
-func memberList(u *ctype.Type, at int64, depth int) output.Value {
+func memberList(u *ctype.Type, at int64, depth int, budget *int) output.Value {
 	var v []output.Value
 	for _, m := range u.Members() {
+		if *budget--; *budget < 0 {
+			break
+		}
 		offset := at + m.Offset
 		if m.BitSize != 0 {
 			offset += m.BitOffset >> 3
@@ -223,7 +231,7 @@ func memberList(u *ctype.Type, at int64, depth int) output.Value {
 		f := memberFields(m.Name, m.Type, offset, m.BitSize)
 		mu := m.Type.Underlying()
 		if k := mu.Kind(); (k == ctype.Struct || k == ctype.Union) && mu.Name() == "" && depth < maxMemberDepth {
-			f = append(f, output.Field{Name: "members", Value: memberList(mu, offset, depth+1)})
+			f = append(f, output.Field{Name: "members", Value: memberList(mu, offset, depth+1, budget)})
 		}
 		v = append(v, output.Object(f...))
 	}

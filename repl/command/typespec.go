@@ -261,7 +261,8 @@ func (t *Target) completeMember(prefix string, i int) []string {
 		}
 	}
 	var names []string
-	for _, name := range memberNames(typ.Underlying(), 0) {
+	budget := maxMembers
+	for _, name := range memberNames(typ.Underlying(), 0, &budget) {
 		if strings.HasPrefix(name, prefix[i+1:]) {
 			names = append(names, prefix[:i+1]+name)
 		}
@@ -270,16 +271,19 @@ func (t *Target) completeMember(prefix string, i int) []string {
 }
 
 // memberNames are the members of u, those of anonymous structures among them.
-func memberNames(u *ctype.Type, depth int) []string {
+func memberNames(u *ctype.Type, depth int, budget *int) []string {
 	var names []string
 	if k := u.Kind(); k != ctype.Struct && k != ctype.Union || depth > maxMemberDepth {
 		return nil
 	}
 	for _, m := range u.Members() {
+		if *budget--; *budget < 0 {
+			break
+		}
 		if m.Name != "" {
 			names = append(names, m.Name)
 		} else {
-			names = append(names, memberNames(m.Type.Underlying(), depth+1)...)
+			names = append(names, memberNames(m.Type.Underlying(), depth+1, budget)...)
 		}
 	}
 	return names

@@ -3,6 +3,8 @@ package command
 import (
 	"strings"
 	"testing"
+
+	"github.com/kdive/kdive/ctype"
 )
 
 func TestWhatis(t *testing.T) {
@@ -65,6 +67,51 @@ func TestWhatisFails(t *testing.T) {
 			t.Errorf("%s: %q, want %q", line, got, want)
 		}
 	}
+}
+
+// A damaged structure that contains itself, and more than once, has an end.
+func TestDamagedTypes(t *testing.T) {
+	var s *ctype.Type
+	s = ctype.NewLazy(ctype.Struct, "", ctype.Origin{}, func(d *ctype.Def) error {
+		d.Size = 8
+		for range 10 {
+			d.Members = append(d.Members, ctype.Member{Type: s})
+		}
+		return nil
+	})
+	budget := maxMembers
+	if hasMember(s, "x", 0, &budget) || len(memberNames(s, 0, &budget)) != 0 {
+		t.Error("a member x of nothing")
+	}
+	budget = 1000
+	if v := memberList(s, 0, 0, &budget); len(v.AppendJSON(nil)) > 1<<20 {
+		t.Error("too long")
+	}
+	if _, err := memberPath(s, "x.y"); err == nil {
+		t.Error("found x.y")
+	}
+	d := &definition{typ: s, name: "struct s", offsets: true, radix: 10}
+	if n := len(d.lines()); n > 1<<18 {
+		t.Errorf("%d lines", n)
+	}
+}
+
+func FuzzTypeSpec(f *testing.F) {
+	for _, s := range []string{"task_struct.pid,comm", "a@b.c", "a@b.c.d,e", "page.lru.next->prev[3]", ".", "a.", "a,b"} {
+		f.Add(s)
+	}
+	inner := ctype.New(ctype.Struct, "inner", ctype.Def{Size: 8, Members: []ctype.Member{{Name: "pid", Type: ctype.PointerTo(nil)}}})
+	typ := ctype.New(ctype.Struct, "a", ctype.Def{Size: 16, Members: []ctype.Member{{Name: "d", Type: ctype.PointerTo(inner)}, {Name: "e", Type: ctype.ArrayOf(inner, 2), Offset: 8}}})
+	f.Fuzz(func(t *testing.T, text string) {
+		spec, err := parseTypeSpec(text)
+		if err != nil {
+			return
+		}
+		m, err := memberPaths(typ, spec)
+		if err == nil && len(m) != len(spec.members) {
+			t.Errorf("%d members of %d", len(m), len(spec.members))
+		}
+	})
 }
 
 // The whole debug info is searched for types: it must not take long.

@@ -53,7 +53,7 @@ func findTypes(ctx context.Context, t *Target, c *repl.Call) error {
 		if size < low || size > high || typ.Name() == "" {
 			continue
 		}
-		if byMember && !hasMember(typ, member, 0) {
+		if budget := maxMembers; byMember && !hasMember(typ, member, 0, &budget) {
 			continue
 		}
 		found = append(found, typeSize{typ.Name(), kindName(typ), size})
@@ -95,12 +95,15 @@ func sizeRange(text string) (low, high int64, err error) {
 // hasMember reports whether a structure has a member whose name, or the name of
 // whose type, contains text. Of pointers and arrays it is the name of what
 // they point to or hold. Members of anonymous structures count.
-func hasMember(typ *ctype.Type, text string, depth int) bool {
+func hasMember(typ *ctype.Type, text string, depth int, budget *int) bool {
 	if k := typ.Kind(); k != ctype.Struct && k != ctype.Union || depth > maxMemberDepth {
 		return false
 	}
 	for _, m := range typ.Members() {
-		if m.Name == "" && m.Type.Name() == "" && hasMember(m.Type, text, depth+1) {
+		if *budget--; *budget < 0 {
+			break
+		}
+		if m.Name == "" && m.Type.Name() == "" && hasMember(m.Type, text, depth+1, budget) {
 			return true
 		}
 		if strings.Contains(m.Name, text) || strings.Contains(targetName(m.Type), text) || strings.Contains(text, " ") && strings.Contains(m.Type.String(), text) {
