@@ -2,6 +2,7 @@ package kernel
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"testing"
@@ -97,4 +98,47 @@ func TestMappingsEnd(t *testing.T) {
 	for range NewPageTables(fourLevels(), 0x1000, 4, 0).Mappings(context.Background(), 0, ^uint64(0)) {
 		break
 	}
+}
+
+// FuzzMappings walks tables made of arbitrary bytes: it must end, in order,
+// within the range, and agree with the walk of single addresses.
+func FuzzMappings(f *testing.F) {
+	entry := func(entries ...uint64) (b []byte) {
+		for _, e := range entries {
+			b = binary.LittleEndian.AppendUint64(b, e)
+		}
+		return b
+	}
+	f.Add(entry(0x1003, 0x2003, 0x3003, 0x4003, 0x80000000000000e3, 0x1ff), false, uint64(0), ^uint64(0))
+	f.Add(entry(0x1001, 0x1001), true, uint64(1<<47), uint64(1<<63))
+	f.Fuzz(func(t *testing.T, data []byte, five bool, start, last uint64) {
+		m := physMap{}
+		for i := 0; i+8 <= len(data) && i < 16*PageSize; i += 8 {
+			// Spread over pages: each entry at a place of its own.
+			m.put(uint64(i/8%16)<<12|uint64(i*31)%PageSize&^7, binary.LittleEndian.Uint64(data[i:]))
+		}
+		levels := 4
+		if five {
+			levels = 5
+		}
+		pt := NewPageTables(m, 0x1000, levels, 0)
+		next, n := uint64(0), 0
+		for e, err := range pt.Mappings(context.Background(), start, last) {
+			if n++; n > 1<<20 {
+				t.Fatal("no end")
+			}
+			if err != nil {
+				continue
+			}
+			if e.Size == 0 || e.Vaddr < next || e.Vaddr < start || e.Vaddr+e.Size-1 > last || e.Vaddr+e.Size-1 < e.Vaddr {
+				t.Fatalf("%#x: %#x bytes, after %#x, from %#x to %#x", e.Vaddr, e.Size, next, start, last)
+			}
+			if next = e.Vaddr + e.Size; n > 64 || e.Vaddr+e.Size == 0 {
+				continue
+			}
+			if got, err := pt.Walk(e.Vaddr); err != nil || got.Paddr != e.Paddr {
+				t.Fatalf("%#x: %#x, the walk says %#x, %v", e.Vaddr, e.Paddr, got.Paddr, err)
+			}
+		}
+	})
 }

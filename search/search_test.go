@@ -334,3 +334,29 @@ func BenchmarkFind(b *testing.B) {
 		}
 	})
 }
+
+// FuzzFind compares the finders with a look at every place.
+func FuzzFind(f *testing.F) {
+	f.Add([]byte("abcdabcdabcdabcd"), uint64(0x64636261), uint64(0xff), uint8(4))
+	f.Add([]byte{0, 1, 0, 0, 0, 0, 0xff, 0xff, 0, 0}, uint64(0), uint64(0), uint8(2))
+	f.Fuzz(func(t *testing.T, data []byte, value, ignore uint64, w uint8) {
+		width := []int{2, 4, 8}[w%3]
+		value &= ^uint64(0) >> (64 - 8*width)
+		p, err := Words(width, []uint64{value}, ignore)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := p.Find(nil, data, len(data), 0x1000, 0)
+		var want []Hit
+		for i := 0; i+width <= len(data); i += width {
+			var b [8]byte
+			copy(b[:], data[i:i+width])
+			if word := binary.LittleEndian.Uint64(b[:]); (word^value)&^ignore&(^uint64(0)>>(64-8*width)) == 0 {
+				want = append(want, Hit{0x1000 + uint64(i), uint64(i), word, 0})
+			}
+		}
+		if !slices.Equal(got, want) {
+			t.Fatalf("width %d: %v, want %v", width, got, want)
+		}
+	})
+}
