@@ -21,7 +21,7 @@ import (
 
 type options struct {
 	lab, kdive, cache, facts, only, also string
-	verbose                        bool
+	verbose                              bool
 }
 
 func main() {

@@ -29,11 +29,29 @@ var everyday = []string{
 	"struct task_struct", "struct task_struct -o",
 }
 
+// samples are single uses of other commands.
+var samples = []string{
+	"struct mm_struct", "struct page -o", "struct file", "struct inode -o", "struct list_head", "struct rq", "struct -x task_struct", "union sigval",
+	"struct task_struct.se", "struct task_struct.pid,comm init_task", "struct -x mm_struct init_mm", "struct -r list_head init_task",
+	"struct uts_namespace init_uts_ns", "struct rq.nr_running runqueues:a",
+	"whatis jiffies", "whatis init_task", "whatis schedule", "whatis struct list_head", "whatis pid_t", "whatis vfs_read", "whatis atomic_t",
+	"whatis gfp_t", "whatis spinlock_t", "whatis file_operations",
+	"p jiffies", "p init_uts_ns", "p init_mm", "p &init_task", "p sizeof(struct page)", "p init_task.comm", "p init_task.tasks", "p runqueues", "p runqueues:0",
+	"p nr_cpu_ids", "px jiffies", "p tainted_mask", "p init_cred", "p init_fs", "p *init_task.signal", "p (long)init_task.pid",
+	"p &((struct task_struct *)0)->comm", "p avenrun", "p init_user_ns", "p boot_cpu_data", "p system_state",
+	"sym schedule", "sym init_task", "sym -n schedule", "sym -p schedule", "sym linux_banner",
+	"list -H modules", "list task_struct.tasks -s task_struct.pid,comm -h init_task", "list -s super_block.s_dev,s_id -H super_blocks",
+	"list file_system_type.next -s file_system_type.name file_systems",
+	"rd init_task 32", "rd -8 linux_banner 16", "rd -32 linux_banner 16", "rd -d init_task 4", "rd jiffies",
+	"ptov 1000", "btop 5000", "ptob 5", "pte 8000000000000163", "eval 1234", "eval -b 123456", "eval 1g",
+	"set", "task -R pid,comm,flags",
+}
+
 const taskStructOf = "struct task_struct "
 
 // Commands are the commands whose text is compared on a dump with these tasks.
 func Commands(f *Facts) []string {
-	c := append([]string(nil), everyday...)
+	c := slices.Concat(everyday, samples)
 	for _, addr := range f.TaskAddrs() {
 		c = append(c, taskStructOf+addr)
 	}
