@@ -14,7 +14,7 @@ func TestSym(t *testing.T) {
 		{"sym convert_delimiter", "(t) convert_delimiter [shmbug] /usr/src/shmbug/shmbug.c: 23\n"},
 		{"sym -m shmbug", "MODULE START: shmbug\n"},
 		{"sym -q shm_close", "(t) __shm_close\n"},
-		{"sym __shm_close", "/usr/src/linux-6.1/ipc/shm.c: 369\n"},
+		{"sym __shm_close", "/usr/src/linux-6.1/ipc/shm.c: 371\n"},
 	}
 	for _, tt := range tests {
 		if got, rows := tinyCheck(t, tt.line); !strings.Contains(got, tt.want) || len(rows) == 0 {
