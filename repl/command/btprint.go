@@ -12,9 +12,10 @@ type tracePrinter struct {
 	t       *Target
 	c       *repl.Call
 	task    *task.Task
-	lines   bool   // -l
-	offsets bool   // -s
-	form    string // f, F, r, t, T or e; "" for none
+	lines   bool      // -l
+	offsets bool      // -s
+	form    string    // f, F, r, t, T or e; "" for none
+	notes   annotator // what words are said to point to (-F, -r); nil: nothing
 	inline  bool
 	radix   int
 	ref     *reference
@@ -48,6 +49,9 @@ func (t *Target) tracePrinter(c *repl.Call) (*tracePrinter, error) {
 		if a, err := repl.ParseAddress(text); err == nil {
 			p.ref.addr = a
 		}
+	}
+	if err := p.annotateWords(c.Count("F") > 1); err != nil {
+		c.Warn("%v", err) // words stay numbers, or symbols only
 	}
 	if p.from, err = t.startPoint(c); err != nil {
 		return nil, err
@@ -106,7 +110,7 @@ func (p *tracePrinter) print(x *task.Task) {
 		case p.form == "e":
 			p.savedRegisters(s)
 		default:
-			p.words(s.Low, s.High, "%16x:  ", true)
+			p.words(s.Low, s.High, "%16x:  ")
 		}
 	default:
 		p.trace(tr)
@@ -195,7 +199,7 @@ func (p *tracePrinter) frameWords(f *unwind.Frame, before *unwind.Stack, numbere
 		} else if f.Slot == 0 {
 			end = f.SP
 		}
-		p.words(p.words0, end, "    %x: ", p.form == "F")
+		p.words(p.words0, end, "    %x: ")
 	}
 	switch {
 	case f.Slot != 0:

@@ -90,14 +90,10 @@ var textWordRecord = &output.Record[textWord]{
 
 // words prints the words from low up to high, which is not printed, two to a
 // row. Each page that cannot be read is one line.
-func (p *tracePrinter) words(low, high uint64, lead string, annotate bool) {
+func (p *tracePrinter) words(low, high uint64, lead string) {
 	const limit = 1 << 17
 	if high <= low || high-low > limit {
 		return
-	}
-	var notes annotator
-	if annotate {
-		notes, _ = p.t.annotator() // without one words stay numbers
 	}
 	var buf [8]byte
 	for at, col := low, 0; at < high; at += 8 {
@@ -110,14 +106,44 @@ func (p *tracePrinter) words(low, high uint64, lead string, annotate bool) {
 			continue
 		}
 		w := &stackWord{task: p.task, addr: at, value: binary.LittleEndian.Uint64(buf[:]), lead: lead, first: col == 0, last: col == 1 || at+8 >= high}
-		if notes != nil && int64(w.value) < 0 {
-			if n, ok := notes.annotate(w.value); ok {
-				w.note = &n
-			}
-		}
+		w.note = p.note(w.value)
 		stackWordRecord.Emit(p.c.Out, w)
 		col = (col + 1) % 2
 	}
+}
+
+// annotateWords chooses what is said of words: with -r, which symbol they point
+// to; with -F, also which cache, with the address if full.
+func (p *tracePrinter) annotateWords(full bool) (err error) {
+	switch p.form {
+	case "F":
+		if p.notes, err = p.t.objectAnnotator(full); err == nil {
+			return nil
+		}
+		fallthrough
+	case "r":
+		var symbols error
+		if p.notes, symbols = p.t.annotator(); symbols != nil {
+			p.notes = nil
+		}
+	}
+	return err
+}
+
+// note is what a word points to, nil if that is not known. As in crash, -F
+// wants the word to be the address of something that can be read.
+func (p *tracePrinter) note(word uint64) *annotation {
+	if p.notes == nil || int64(word) >= 0 {
+		return nil
+	}
+	var b [1]byte
+	if p.form == "F" && p.t.Opened.Kernel.Read(b[:], word) != nil {
+		return nil
+	}
+	if n, ok := p.notes.annotate(word); ok {
+		return &n
+	}
+	return nil
 }
 
 // textWords prints the words of a stack that are addresses in code.
