@@ -2,6 +2,8 @@ package command
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -160,5 +162,28 @@ func TestSearchWithoutDebugInfo(t *testing.T) {
 		if r := repltest.Run(t, All(bare(t)), repl.Options{}, line); r.Out != want || r.Status != 0 || r.Err != "" {
 			t.Errorf("%s: %+v", line, r)
 		}
+	}
+}
+
+// TestSearchTruncated searches a dump that was cut off: what is left is
+// searched, and what is missing is told.
+func TestSearchTruncated(t *testing.T) {
+	raw, err := os.ReadFile(filepath.Join("..", "..", "testdata", "tiny", "vmcore.kdump"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := filepath.Join(t.TempDir(), "cut")
+	if err := os.WriteFile(name, raw[:len(raw)*9/10], 0o600); err != nil {
+		t.Fatal(err)
+	}
+	target := bareFile(t, name)
+	r := repltest.Run(t, All(target), repl.Options{}, "search -p ffffffffbec11600")
+	whole := strings.ReplaceAll(searchPhysical[1:], "(init_task)", "")
+	if r.Out == "" || !strings.HasPrefix(whole, r.Out) || !strings.Contains(r.Err, "bytes of the dump could not be read: truncated") {
+		t.Errorf("%+v", r)
+	}
+	_, rows := repltest.Check(t, All(target), "search -p ffffffffbec11600")
+	if unread, ok := rows[len(rows)-1]["unread"].(map[string]any); rows[len(rows)-1]["type"] == "searched" && (!ok || unread["truncated"] == nil) {
+		t.Errorf("rows %v", rows[len(rows)-2:])
 	}
 }
