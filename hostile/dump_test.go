@@ -15,7 +15,7 @@ import (
 	"github.com/kdive/kdive/vmcore/vmcoretest"
 )
 
-var dumpWeights = []weight{{classHeader, 14}, {classNotes, 8}, {classBitmap, 12}, {classDescriptors, 20}, {classData, 34}, {truncated, 12}}
+var dumpWeights = []weight{{classHeader, 14}, {classNotes, 8}, {classBitmap, 12}, {classDescriptors, 20}, {classData, 30}, {truncated, 10}, {scattered, 6}}
 
 // TestDump damages the bundled dump.
 func TestDump(t *testing.T) {
@@ -59,7 +59,7 @@ func TestSplit(t *testing.T) {
 // TestELF damages an ELF core of the same memory.
 func TestELF(t *testing.T) {
 	b := theBench(t)
-	weights := []weight{{classHeader, 16}, {classNotes, 20}, {classData, 50}, {truncated, 14}}
+	weights := []weight{{classHeader, 16}, {classNotes, 20}, {classData, 36}, {truncated, 12}, {scattered, 16}}
 	b.mutateDump(t, 4, [][]byte{memoryOf(t, b.dump).ELF(vmcoretest.HeadersFirst, nil)}, weights, count(t, 4))
 }
 
@@ -80,7 +80,7 @@ func TestOther(t *testing.T) {
 	var weights []weight
 	for _, w := range append([]weight{{classRecords, 12}}, dumpWeights...) {
 		for _, g := range l.regions {
-			if g.class == w.class || w.class == truncated {
+			if g.class == w.class || w.class == truncated || w.class == scattered {
 				weights = append(weights, w)
 				break
 			}
@@ -178,8 +178,9 @@ func (b *bench) mutateDump(t *testing.T, seed uint64, files [][]byte, weights []
 	}
 	list := lines(t)
 	reads := b.readsOf(t, originals, list)
-	u.prefer = preferred(layouts, reads.all)
-	t.Logf("%d files, opening reads %d pages, all %d commands %d pages of %d", len(files), len(reads.opening), len(list), len(reads.all), pages(layouts))
+	u.prefer = preferred(layouts, reads.few)
+	t.Logf("%d files, opening reads %d pages, all %d commands %d pages of %d, without those that search %d",
+		len(files), len(reads.opening), len(list), len(reads.all), pages(layouts), len(reads.few))
 
 	h := harness{t: t, mutator: &u, originals: originals, names: names,
 		session: session{files: append([]string{"vmlinux"}, names...), lines: list, cache: b.cache}, bench: b}

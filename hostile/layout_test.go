@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 )
 
 const pageSize = 4096
@@ -153,7 +154,8 @@ func (l *layout) touched(m mutation) (pfns map[uint64]bool, ok bool) {
 		if m.xor == 0 {
 			return end > m.off
 		}
-		return m.off >= start && m.off < end
+		i, found := slices.BinarySearch(m.more, start)
+		return m.off >= start && m.off < end || found || i < len(m.more) && m.more[i] < end
 	}
 	for _, g := range l.regions {
 		if g.class != classDescriptors && g.class != classData && hit(g.start, g.end) {

@@ -1,10 +1,12 @@
 package hostile
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"strconv"
 	"testing"
 )
@@ -12,20 +14,28 @@ import (
 // mutation is one damage to a file.
 type mutation struct {
 	class string
-	file  int   // which of several
-	off   int64 // the byte changed, or where the file is cut
-	xor   byte  // 0: the file is cut
+	file  int     // which of several
+	off   int64   // the byte changed, or where the file is cut
+	xor   byte    // 0: the file is cut
+	more  []int64 // further bytes to change, ascending
 }
 
 func (m mutation) String() string {
 	if m.xor == 0 {
 		return fmt.Sprintf("%s: file %d cut at %#x", m.class, m.file, m.off)
 	}
-	return fmt.Sprintf("%s: file %d byte %#x ^ %#x", m.class, m.file, m.off, m.xor)
+	more := ""
+	if len(m.more) > 0 {
+		more = fmt.Sprintf(" and %d more", len(m.more))
+	}
+	return fmt.Sprintf("%s: file %d byte %#x ^ %#x%s", m.class, m.file, m.off, m.xor, more)
 }
 
-// truncated is the class of mutations that cut the file.
-const truncated = "truncated"
+// Classes of mutations that are no part of the file.
+const (
+	truncated = "truncated" // the file is cut
+	scattered = "scattered" // many bytes of a part change
+)
 
 // apply damages a file; undo mends it from the original.
 func (m mutation) apply(path, original string) (undo func() error, err error) {
@@ -40,12 +50,17 @@ func (m mutation) apply(path, original string) (undo func() error, err error) {
 		}
 		return func() error { return regrow(path, original, m.off) }, nil
 	}
-	var b [1]byte
-	if _, err := f.ReadAt(b[:], m.off); err != nil {
-		return nil, err
+	places := append([]int64{m.off}, m.more...)
+	was := make([]byte, len(places))
+	for i, at := range places {
+		if _, err := f.ReadAt(was[i:i+1], at); err != nil {
+			return nil, err
+		}
 	}
-	if _, err := f.WriteAt([]byte{b[0] ^ m.xor}, m.off); err != nil {
-		return nil, err
+	for i, at := range places {
+		if _, err := f.WriteAt([]byte{was[i] ^ m.xor}, at); err != nil {
+			return nil, err
+		}
 	}
 	return func() error {
 		f, err := os.OpenFile(path, os.O_RDWR, 0)
@@ -53,7 +68,10 @@ func (m mutation) apply(path, original string) (undo func() error, err error) {
 			return err
 		}
 		defer f.Close()
-		_, err = f.WriteAt(b[:], m.off)
+		for i, at := range places {
+			_, werr := f.WriteAt(was[i:i+1], at)
+			err = errors.Join(err, werr)
+		}
 		return err
 	}, nil
 }
@@ -113,31 +131,51 @@ func (u *mutator) mutation(i int) mutation {
 		if r.IntN(2) == 0 {
 			g = region{class, file, 0, u.sizes[file]}
 		}
-		return mutation{class, g.file, g.start + r.Int64N(g.end-g.start), 0}
+		return mutation{class: class, file: g.file, off: g.start + r.Int64N(g.end-g.start)}
 	}
 	xor := byte(1 << r.IntN(8)) // a flipped bit, or any other value
 	if r.IntN(2) == 0 {
 		xor = byte(1 + r.IntN(255))
 	}
-	if u.prefer != nil && r.IntN(2) == 0 {
-		if file, off, ok := u.prefer(r, class); ok {
-			return mutation{class, file, off, xor}
+	m := mutation{class: class, xor: xor}
+	if class != scattered {
+		m.file, m.off = u.place(r, class)
+		return m
+	}
+	g := u.regions[r.IntN(len(u.regions))]
+	m.file, m.off = u.place(r, g.class)
+	for range 1 << r.IntN(14) {
+		if file, off := u.place(r, g.class); file == m.file && off != m.off {
+			m.more = append(m.more, off)
 		}
 	}
-	var of []region
+	slices.Sort(m.more)
+	m.more = slices.Compact(m.more)
+	return m
+}
+
+// place chooses a byte of a class.
+func (u *mutator) place(r *rand.Rand, class string) (file int, off int64) {
+	if u.prefer != nil && r.IntN(2) == 0 {
+		if file, off, ok := u.prefer(r, class); ok {
+			return file, off
+		}
+	}
 	total := int64(0)
 	for _, g := range u.regions {
 		if g.class == class {
-			of = append(of, g)
 			total += g.end - g.start
 		}
 	}
 	at := r.Int64N(total)
-	for _, g := range of {
-		if at < g.end-g.start {
-			return mutation{class, g.file, g.start + at, xor}
+	for _, g := range u.regions {
+		switch {
+		case g.class != class:
+		case at < g.end-g.start:
+			return g.file, g.start + at
+		default:
+			at -= g.end - g.start
 		}
-		at -= g.end - g.start
 	}
 	panic("unreachable")
 }

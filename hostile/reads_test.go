@@ -17,6 +17,7 @@ type reads struct {
 	opening map[uint64]bool   // every answer
 	by      []map[uint64]bool // the answer to one line
 	all     map[uint64]bool
+	few     map[uint64]bool // those of lines that do not look at all memory
 }
 
 // readsOf is what the lines read on a dump of the bundled memory. It is found
@@ -36,7 +37,7 @@ func (b *bench) readsOf(t *testing.T, dump []string, lines []string) *reads {
 // later command of one session would not read again what is already known.
 func (b *bench) traceReads(t *testing.T, dump []string, lines []string) *reads {
 	t.Helper()
-	r := &reads{all: map[uint64]bool{}}
+	r := &reads{all: map[uint64]bool{}, few: map[uint64]bool{}}
 	before := []string{"set error redirect"}
 	for _, line := range lines {
 		opening, used := b.trace(t, dump, append(before[:len(before):len(before)], line))
@@ -49,6 +50,9 @@ func (b *bench) traceReads(t *testing.T, dump []string, lines []string) *reads {
 		for _, m := range []map[uint64]bool{opening, used} {
 			for pfn := range m {
 				r.all[pfn] = true
+				if len(m) < 1000 {
+					r.few[pfn] = true
+				}
 			}
 		}
 		r.by = append(r.by, used)

@@ -57,7 +57,7 @@ func TestVmlinux(t *testing.T) {
 	b := theBench(t)
 	regions, size := vmlinuxRegions(t, b.vmlinux)
 	u := mutator{seed: 10, regions: regions, sizes: []int64{size}}
-	u.weights = []weight{{truncated, 12}}
+	u.weights = []weight{{truncated, 12}, {scattered, 40}}
 	for _, g := range regions {
 		if w := (weight{g.class, 8}); !slices.Contains(u.weights, w) {
 			u.weights = append(u.weights, w)
