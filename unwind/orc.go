@@ -1,9 +1,11 @@
 package unwind
 
 import (
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 	"sort"
 
 	"github.com/kdive/kdive/kernel"
@@ -221,16 +223,18 @@ func (t *orcTable) order() {
 		return
 	}
 	type row struct {
-		ip    uint64
-		entry []byte
+		ip uint64
+		i  int
 	}
 	rows := make([]row, t.len())
 	for i := range rows {
-		rows[i] = row{t.ip(i), append([]byte(nil), t.entries[i*t.size:(i+1)*t.size]...)}
+		rows[i] = row{t.ip(i), i}
 	}
-	sort.SliceStable(rows, func(i, j int) bool { return rows[i].ip < rows[j].ip })
+	slices.SortFunc(rows, func(a, b row) int { return cmp.Or(cmp.Compare(a.ip, b.ip), cmp.Compare(a.i, b.i)) })
+	entries := make([]byte, len(t.entries))
 	for i, r := range rows {
 		binary.LittleEndian.PutUint32(t.offsets[i*4:], uint32(r.ip-t.base-uint64(i)*4))
-		copy(t.entries[i*t.size:], r.entry)
+		copy(entries[i*t.size:(i+1)*t.size], t.entries[r.i*t.size:])
 	}
+	t.entries = entries
 }
