@@ -129,17 +129,20 @@ func (s *Scope) variable(name, file string) (kernel.Variable, error) {
 	return kernel.Variable{}, expr.ErrUnknown
 }
 
-// Files are the source files with a variable of that name, one for each: what
-// to write in front of :: where a name alone is ambiguous.
+// Files are the source files with a variable of that name, one for each variable:
+// what to write in front of :: where a name alone is ambiguous. A weak definition
+// that gave way to another is the same variable.
 func (s *Scope) Files(name string) []string {
 	vars, err := s.Kernel.Variables(name)
 	if err != nil {
 		return nil
 	}
 	var files []string
+	seen := map[uint64]bool{}
 	for _, v := range vars {
-		if v.HasAddr && v.Type != nil && !slices.Contains(files, v.File) {
+		if v.HasAddr && v.Type != nil && !seen[v.Addr] && !slices.Contains(files, v.File) {
 			files = append(files, v.File)
+			seen[v.Addr] = true
 		}
 	}
 	return files

@@ -98,6 +98,10 @@ func TestPerCPUAndHistory(t *testing.T) {
 		}
 	}
 	// Several files have a static of this name; each can be named.
+	// version.c has a weak init_uts_ns that gave way to this one.
+	if files := s.Files("init_uts_ns"); len(files) != 1 {
+		t.Errorf("init_uts_ns is one variable, of %q", files)
+	}
 	files := s.Files("format_attr_edge")
 	if len(files) < 2 {
 		t.Errorf("files with a variable format_attr_edge: %q", files)
