@@ -56,13 +56,12 @@ type Unwinder struct {
 	orcErr error
 	cfi    cfiTables
 	rows   map[uint64]*Row
-	names  map[uint64]string
 }
 
 // New makes the unwinder of a kernel. What is missing shows in Warnings and in
 // the traces.
 func New(v View, c Config) *Unwinder {
-	u := &Unwinder{v: v, stackSize: c.StackSize, rows: map[uint64]*Row{}, names: map[uint64]string{}}
+	u := &Unwinder{v: v, stackSize: c.StackSize, rows: map[uint64]*Row{}}
 	u.orc, u.orcErr = loadORC(v)
 	u.stacks, u.stackErrs = loadStacks(v)
 	u.text.load(v)
