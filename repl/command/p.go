@@ -65,7 +65,7 @@ func (r *result) appendText(b []byte) []byte {
 	}
 	at := len(b)
 	b = value.AppendTop(b, r.val, r.style)
-	if k := r.val.Type().Underlying().Kind(); r.plain && r.cpu < 0 && !r.style.Lines && b[at] == '{' && (k == ctype.Array || k == ctype.Func) {
+	if k := r.val.Type().Underlying().Kind(); r.plain && !r.style.Lines && b[at] == '{' && (k == ctype.Array || k == ctype.Func) {
 		b = append(append(b[:at:at], "\n "...), b[at:]...)
 	}
 	return b
