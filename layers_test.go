@@ -22,7 +22,7 @@ var layers = [][]string{
 	{"kernel"},
 	{"walk", "klog", "search"},
 	{"task", "mm", "unwind", "sysinfo"},
-	{"slab", "ipc"},
+	{"slab", "ipc", "vfs"},
 	{"identify"},
 	{"."},
 	{"repl"},

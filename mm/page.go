@@ -139,3 +139,17 @@ func (p *Pages) decode(addr, paddr uint64, obj []byte) Page {
 	}
 	return page
 }
+
+// ByAddr decodes the page structure at the kernel virtual address addr.
+func (p *Pages) ByAddr(addr uint64) (Page, error) {
+	for i, base := range p.bases {
+		next := uint64(1) << 46 // no machine has more page structures
+		if i+1 < len(p.bases) {
+			next = min(next, p.bases[i+1]-base)
+		}
+		if size := uint64(p.n.Size); size > 0 && addr >= base && addr-base < next {
+			return p.At((addr - base) / size << kernel.PageShift)
+		}
+	}
+	return Page{}, &fault.Error{Addr: addr, Space: fault.Virtual, Reason: fault.Unmapped, Detail: "no page structure lies there"}
+}

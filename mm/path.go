@@ -51,11 +51,21 @@ func (p *Paths) File(addr uint64) (string, error) {
 	if err := errors.Join(err1, err2); err != nil {
 		return "", fmt.Errorf("file at %#x: %w", addr, err)
 	}
-	s, err := p.path(mnt-uint64(p.n.Vfsmount.Offset), dentry)
+	s, err := p.At(mnt, dentry)
 	if err != nil {
 		return s, fmt.Errorf("path of file at %#x: %w", addr, err)
 	}
 	return s, nil
+}
+
+// At is the path of a directory entry below a vfsmount, the two members of a
+// struct path.
+func (p *Paths) At(vfsmount, dentry uint64) (string, error) {
+	p.once.Do(func() { p.err = p.k.Bind(&p.n) })
+	if p.err != nil {
+		return "", p.err
+	}
+	return p.path(vfsmount-uint64(p.n.Vfsmount.Offset), dentry)
 }
 
 // path walks up from a directory entry. With an error it returns the part of
@@ -82,6 +92,12 @@ func (p *Paths) path(mount, dentry uint64) (string, error) {
 			parts = append(parts, name)
 			dentry = parent
 			continue
+		}
+		if dentry != root {
+			// Sockets, pipes, anonymous memory: an entry of its own, in no tree.
+			name, err := p.name(dentry)
+			parts = append(parts, strings.TrimSuffix(name, "/")) // that of an entry without a known parent is "/"
+			return joined(), err
 		}
 		up, err1 := p.n.MntParent.Uint(p.k, mount)
 		point, err2 := p.n.Mountpoint.Uint(p.k, mount)

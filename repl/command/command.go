@@ -22,6 +22,7 @@ func All(t *Target) []*repl.Command {
 		exit(t, "exit"),
 		exit(t, "q"),
 		foreach(t),
+		files(t),
 		help(t),
 		history(t, "h"),
 		history(t, "history"),
