@@ -143,7 +143,7 @@ func (m *Model) slabAt(pfn uint64) (*Slab, error) {
 
 func (m *Model) readSlabAt(pfn uint64, depth int) (*Slab, error) {
 	var room [128]byte
-	buf := room[:0]
+	var buf []byte
 	if m.pages.buffer <= len(room) {
 		buf = room[:m.pages.buffer]
 	} else {
