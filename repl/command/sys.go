@@ -137,7 +137,7 @@ func (r *sysRow) appendText(b []byte) []byte {
 	case r.panicked.Survived != "":
 		line("PANIC", fmt.Sprintf("none; the system survived %q", r.panicked.Survived))
 	default:
-		b = append(b, "       PANIC: \n"...)
+		line("PANIC", `""`)
 	}
 	if r.panicked.Cause != "" {
 		line("CAUSE", fmt.Sprintf("%q", r.panicked.Cause))
