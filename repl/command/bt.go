@@ -16,7 +16,7 @@ import (
 func bt(t *Target) *repl.Command {
 	return &repl.Command{
 		Name:     "bt",
-		Synopsis: "[-a | -c cpus | -p | -g] [-n idle] [-f | -F | -r | -t | -T | -e] [-lsxd] [-R ref] [-I ip] [-S sp] [pid | task | command] ...\n-E | -v",
+		Synopsis: "[-a | -c cpus | -p | -g] [-n idle] [-fFrtTelsxd] [-R ref] [pid | task] ...\n[-I ip] [-S sp] [pid | task]\n-E | -v",
 		Summary:  "print the stack frames of tasks",
 		Detail: `
 Without an operand the current task is meant. Each numbered line is one function
