@@ -36,17 +36,15 @@ func (t *Target) tasks() (*task.Table, error) {
 }
 
 // currentTask is the task of the context: at first the one that panicked, else
-// the first that ran on a CPU.
+// the first of the table, which is the idle task of the first CPU.
 func (t *Target) currentTask() (*task.Task, error) {
 	table, err := t.tasks()
 	if err != nil || t.context.current != nil {
 		return t.context.current, err
 	}
 	t.context.current = table.Panic
-	for _, x := range append(table.Current, table.Tasks...) {
-		if t.context.current == nil {
-			t.context.current = x
-		}
+	if t.context.current == nil && len(table.Tasks) > 0 {
+		t.context.current = table.Tasks[0]
 	}
 	if t.context.current == nil {
 		return nil, fmt.Errorf("the dump has no tasks")
