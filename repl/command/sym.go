@@ -213,9 +213,11 @@ func symbolAt(k *kernel.Kernel, addr uint64) (symRow, bool) {
 	return symRow{}, false
 }
 
-// locate finds the source line of text.
+// locate finds the source line of text. The padding in front of a function,
+// __pfx_FUNCTION (CONFIG_FUNCTION_PADDING_BYTES, objtool), comes from no line:
+// the line table has it in the function before.
 func (r *symRow) locate(k *kernel.Kernel) {
-	if r.isText() {
+	if r.isText() && !strings.HasPrefix(r.Name, "__pfx_") {
 		r.file, r.line, _ = k.Line(r.Addr + r.offset)
 	}
 }
