@@ -79,6 +79,11 @@ func run(o options, w io.Writer) (ok bool, err error) {
 	for _, id := range slices.Sorted(maps.Keys(total.Rules)) {
 		fmt.Fprintf(w, "explained %-20s %6d  %s\n", id, total.Rules[id], rules.Why(id))
 	}
+	for _, id := range rules.Unused(total) {
+		if o.only == "" && missing == 0 {
+			fmt.Fprintf(w, "rule %s was not needed: take it out\n", id)
+		}
+	}
 	if missing > 0 {
 		fmt.Fprintf(w, "%d dumps are missing\n", missing)
 	}

@@ -144,3 +144,14 @@ func (r Rules) Why(id string) string {
 	}
 	return ""
 }
+
+// Unused are the ids of the rules that explained nothing.
+func (r Rules) Unused(t Tally) []string {
+	var ids []string
+	for _, x := range r {
+		if t.Rules[x.ID] == 0 {
+			ids = append(ids, x.ID)
+		}
+	}
+	return ids
+}
