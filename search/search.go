@@ -187,7 +187,7 @@ func (s *Search) produce(ctx context.Context, ordered, work chan<- *piece) {
 
 // work searches pieces with a reader and a buffer of its own.
 func (s *Search) work(work <-chan *piece) {
-	w := &worker{s: s, reader: s.Dump.NewReader(), buf: make([]byte, pieceSize+maxText)}
+	w := &worker{s: s, reader: s.Dump.NewReader(), buf: make([]byte, pieceSize+maxText), maxPhys: s.Dump.Info().MaxPhys}
 	for p := range work {
 		var r result
 		for _, e := range p.parts {
@@ -201,6 +201,8 @@ type worker struct {
 	s      *Search
 	reader *vmcore.Reader
 	buf    []byte
+
+	maxPhys uint64 // nothing from there on is in the dump
 }
 
 // part searches one part, around what cannot be read.
@@ -218,11 +220,29 @@ func (w *worker) part(e part, r *result) {
 		if n == e.Size {
 			return
 		}
-		skip := min(e.Size, n+kernel.PageSize-(e.Paddr+n)%kernel.PageSize)
-		if reason := fault.ReasonOf(err); int(reason) < len(r.unread) {
-			r.unread[reason] += skip - n
-		}
+		skip := w.gap(e, n, fault.ReasonOf(err), r)
 		e.Vaddr, e.Paddr, e.Size = e.Vaddr+skip, e.Paddr+skip, e.Size-skip
+	}
+}
+
+// gap passes over the page at offset n that could not be read, and over those
+// behind it that are not in the dump. Damaged page tables map gibibytes of such.
+func (w *worker) gap(e part, n uint64, reason fault.Reason, r *result) uint64 {
+	for {
+		end := min(e.Size, n+kernel.PageSize-(e.Paddr+n)%kernel.PageSize)
+		if e.Paddr+n >= w.maxPhys {
+			end = e.Size
+		}
+		if int(reason) < len(r.unread) {
+			r.unread[reason] += end - n
+		}
+		n = end
+		if n == e.Size {
+			return n
+		}
+		if reason = w.s.Dump.State(e.Paddr + n); reason == 0 {
+			return n
+		}
 	}
 }
 

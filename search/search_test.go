@@ -360,3 +360,24 @@ func FuzzFind(f *testing.F) {
 		}
 	})
 }
+
+// TestGap searches what damaged page tables map: pages within the memory that
+// are not in the dump, and much beyond all memory.
+func TestGap(t *testing.T) {
+	p := make([]byte, page)
+	binary.LittleEndian.PutUint64(p[64:], 0x1234567)
+	d := open(t, map[uint64][]byte{1: p, 4: p, 9: p}, 2, 6)
+	pattern, err := Words(8, []uint64{0x1234567}, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const beyond = 1 << 34
+	s := &Search{Dump: d, Pattern: pattern, Extents: extents(kernel.Extent{Vaddr: 1 << 40, Size: 10*page + beyond})}
+	hits := collect(t, s)
+	if len(hits) != 3 || hits[0].Addr != 1<<40+page+64 || hits[2].Addr != 1<<40+9*page+64 {
+		t.Errorf("hits %v", hits)
+	}
+	if e, n := s.Unread[fault.Excluded], s.Unread[fault.NotRAM]; e != 2*page || n != 5*page+beyond {
+		t.Errorf("%d bytes excluded, %d no memory", e, n)
+	}
+}
