@@ -108,9 +108,9 @@ func branchType(a, b value.Value) (*ctype.Type, error) {
 		return ctype.VoidType(), nil
 	case ak == ctype.Pointer && bk == ctype.Pointer && bt.Underlying().Elem().Underlying().Kind() == ctype.Void:
 		return bt, nil
-	case ak == ctype.Pointer && (bk == ctype.Pointer || isArithmetic(bt)):
+	case ak == ctype.Pointer && (bk == ctype.Pointer || isArithmetic(bt) && bk != ctype.Float):
 		return at, nil
-	case bk == ctype.Pointer && isArithmetic(at):
+	case bk == ctype.Pointer && isArithmetic(at) && ak != ctype.Float:
 		return bt, nil
 	case at.Underlying() == bt.Underlying():
 		return nil, nil
