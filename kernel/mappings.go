@@ -111,6 +111,8 @@ func (w *mappingWalk) entry(e uint64, level Level, vaddr, size uint64) bool {
 		next = ^e & physBits &^ w.t.encMask
 	case level != LevelPTE && (e&PtePSE == 0 || level > LevelPUD):
 		return w.table(next, level-1, vaddr)
+	case reservedBits(e, size):
+		return w.flush() && w.yield(Extent{}, reservedFault(max(vaddr, w.start), level, e))
 	}
 	x := Extent{vaddr, next &^ (size - 1), size}
 	if w.open.join(x) {

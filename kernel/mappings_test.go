@@ -33,7 +33,9 @@ func fourLevels() physMap {
 	m.put(0x3000, 0x4000|flags)   // PMD: a table of pages
 	m.put(0x3000+8, 0x4000|flags) // the same again
 	m.put(0x3000+16, 0x600000|flags|PtePSE|1<<12)
-	m.put(0x3000+24, 0x9000|flags) // not in the dump
+	m.put(0x3000+24, 0x9000|flags)          // not in the dump
+	m.put(0x3000+32, 0x602000|flags|PtePSE) // no address of a large page
+	m.put(0x2000+16, 0x40200000|flags|PtePSE)
 	m.put(0x3000+511*8, 0x3fe00000|flags|PtePSE)
 	m.put(0x4000, 0x10000|flags|PteNX)
 	m.put(0x4000+8, 0x11000|flags)
@@ -51,16 +53,21 @@ func TestMappings(t *testing.T) {
 		want        string
 	}{
 		{0, ^uint64(0), "[ffffc90000000000>10000+2000 ffffc90000003000>50000+1000 ffffc90000004000>70000+1000 " +
-			"ffffc90000400000>600000+200000 excluded ffffc9003fe00000>3fe00000+40200000]"},
+			"ffffc90000400000>600000+200000 excluded not mapped ffffc9003fe00000>3fe00000+40200000 not mapped]"},
 		{base + 0x800, base + 0x17ff, "[ffffc90000000800>10800+1000]"},
 		{base + 0x2000, base + 0x2fff, "[]"},
 		{base + 0x500000, base + 0x500fff, "[ffffc90000500000>700000+1000]"},
 		{0, base - 1, "[]"},
-		{base + 1<<31, ^uint64(0), "[]"},
+		{base + 3<<30, ^uint64(0), "[]"},
 	}
 	for _, tt := range tests {
 		if got := fmt.Sprint(collect(pt, tt.start, tt.last)); got != tt.want {
 			t.Errorf("%#x to %#x:\n%s\nwant\n%s", tt.start, tt.last, got, tt.want)
+		}
+	}
+	for _, vaddr := range [...]uint64{base + 0x800000, base + 0x80000000} {
+		if _, err := pt.Walk(vaddr); fault.ReasonOf(err) != fault.Unmapped {
+			t.Errorf("%#x: %v", vaddr, err)
 		}
 	}
 	for e, err := range pt.Mappings(context.Background(), 0, ^uint64(0)) {

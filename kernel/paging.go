@@ -139,11 +139,24 @@ func (t *PageTables) Walk(vaddr uint64) (Mapping, error) {
 		next := e & physBits &^ t.encMask
 		if level == LevelPTE || (e&PtePSE != 0 && (level == LevelPMD || level == LevelPUD)) {
 			m.Size = 1 << shift
+			if reservedBits(e, m.Size) {
+				return m, reservedFault(vaddr, name, e)
+			}
 			m.Paddr = next&^(m.Size-1) | vaddr&(m.Size-1)
 			return m, nil
 		}
 		table, level = next, level-1
 	}
+}
+
+// reservedBits reports whether an entry that maps size bytes has bits set that
+// must be 0: those between bit 12, which is PAT in large pages, and the page's
+// address (Intel SDM volume 3, 4.5). The processor refuses such an entry; where
+// tables are damaged, most entries are of that kind.
+func reservedBits(e, size uint64) bool { return e&(size-1)&^(2*PageSize-1) != 0 }
+
+func reservedFault(vaddr uint64, level Level, e uint64) error {
+	return &fault.Error{Addr: vaddr, Space: space(vaddr), Reason: fault.Unmapped, Detail: fmt.Sprintf("%v entry %#x has reserved bits set", level, e)}
 }
 
 // notPresent decides what an entry without PRESENT says. A PROT_NONE mapping
