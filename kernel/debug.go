@@ -75,6 +75,15 @@ func (k *Kernel) InfoAt(addr uint64) (info *debuginfo.Info, link uint64, err err
 	return k.Info, k.link(addr), nil
 }
 
+// Runtime is the run-time address of a link-time address in the file that
+// describes what is at the run-time address near.
+func (k *Kernel) Runtime(near, link uint64) (uint64, bool) {
+	if m := k.ModuleAt(near); m != nil {
+		return m.runtime(link)
+	}
+	return k.runtime(link), true
+}
+
 // Line is the source line of a run-time text address, in the kernel image or in
 // a module whose debug info is found. For the line of a call ask with the
 // return address minus one.
