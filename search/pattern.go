@@ -14,6 +14,7 @@ type Pattern struct {
 	width int // bytes of a word; 1 for strings
 	words []uint64
 	care  uint64 // bits that must agree
+	set   *wordSet
 	texts [][]byte
 	tail  int // bytes that a match may reach beyond its first
 }
@@ -75,6 +76,9 @@ type Hit struct {
 // string may reach into data[n:].
 func (p *Pattern) Find(hits []Hit, data []byte, n int, addr, paddr uint64) []Hit {
 	first := len(hits)
+	if p.set != nil {
+		hits = p.set.find(hits, data[:n])
+	}
 	for i, v := range p.words {
 		before := len(hits)
 		if p.width == 8 {

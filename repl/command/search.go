@@ -14,7 +14,7 @@ import (
 func searchCommand(t *Target) *repl.Command {
 	return &repl.Command{
 		Name:     "search",
-		Synopsis: "[-k|-K|-V|-u|-p|-t|-T] [-s start] [-e end|-l length] [-m mask] [-x count] [-w|-h] value ...\n-c [-k|-K|-V|-u|-p|-t|-T] [-s start] [-e end|-l length] string ...",
+		Synopsis: "[-kKVuptT] [-ag] [-s start] [-e end|-l length] [-m mask] [-x count] [-w|-h] value ...\n-c [-kKVuptT] [-ag] [-s start] [-e end|-l length] string ...",
 		Summary:  "find values or strings in memory",
 		Detail: `
 Every place where one of the values stands is printed: its address, the value, and the
@@ -26,6 +26,13 @@ Kernel virtual memory is searched unless an option says otherwise: the direct ma
 physical memory, vmalloc and vmemmap areas, the kernel image, modules. A page that is
 mapped in two of them is found at both addresses. Other addresses of per-CPU memory
 (exception stacks) and of the firmware are left out.
+
+With -a each hit is followed by what holds it: the symbol, the object with its cache and
+state, the stack with the frame, the page cache and so on; and the structure and member
+if the cache or the debug info tells. What objects of general caches (kmalloc-32) are is
+found out by who points to them, for which memory is searched once or twice more; such a
+type has a question mark unless it is certain. With -g hits are counted by what holds them.
+--show id,ns adds these members of the holders, as far as they have such.
 
 Memory that is not in the dump is passed over. If memory that should be there could
 not be read, a warning says so at the end.`,
@@ -45,15 +52,20 @@ not be read, a warning says so at the end.`,
 			{Name: "w", Help: "values of 32 bits"},
 			{Name: "h", Help: "values of 16 bits"},
 			{Name: "c", Help: "strings"},
+			{Name: "a", Help: "say what holds each hit"},
+			{Name: "g", Help: "count the hits by what holds them"},
+			{Name: "show", Arg: "members", Help: "with -a and -g: show these members of the structures that hold hits"},
 		},
 		Examples: []repl.Example{
 			{Line: "search init_task", Help: "Who points to init_task?"},
 			{Line: "search -m ffff ffff8e231fe50000", Help: "Pointers into the 64 KiB from there on."},
 			{Line: `search -p -c "Kernel panic"`, Help: "A string in physical memory."},
 			{Line: "search -t ffff8e231fe50000", Help: "Which stacks hold the address?"},
+			{Line: "search -a ffff9b6d008dda00", Help: "Who holds this address, and as which member?"},
+			{Line: "search -g --show id ffff9b6d008dda00", Help: "How many of each kind, and do their ids agree?"},
 			{Line: "search -x 4 -w dead4ead", Help: "With four values around each hit."},
 		},
-		Records: []output.Describer{hitRecord, searchedRecord},
+		Records: []output.Describer{hitRecord, groupRecord, searchedRecord},
 		Run: func(ctx context.Context, c *repl.Call) error {
 			s, err := t.newSearcher(c)
 			if err != nil {
@@ -75,7 +87,8 @@ type searcher struct {
 	scope   byte     // p, u, k, K, V, t or T
 	start   uint64
 	last    uint64
-	bounded bool // a range was given
+	bounded bool     // a range was given
+	who     *holders // nil without -a and -g
 }
 
 func (t *Target) newSearcher(c *repl.Call) (*searcher, error) {
@@ -105,6 +118,10 @@ func (t *Target) newSearcher(c *repl.Call) (*searcher, error) {
 		s.around = int(count)
 	}
 	s.form = rdForm{width: s.pattern.Width(), ascii: true}
+	var err error
+	if s.who, err = s.newHolders(); err != nil {
+		return nil, err
+	}
 	return s, s.readRange()
 }
 
@@ -244,7 +261,14 @@ func (s *searcher) run(ctx context.Context) error {
 			}
 			continue
 		}
-		s.emit(sc.Memory, h)
+		if err := s.emit(ctx, sc.Memory, h, nil); err != nil {
+			return err
+		}
+	}
+	if s.who != nil {
+		if err := s.who.finish(ctx); err != nil {
+			return err
+		}
 	}
 	searchedRecord.Emit(s.c.Out, &searched{sc.Bytes, sc.Unread})
 	for _, reason := range [...]fault.Reason{fault.Truncated, fault.Damaged} {

@@ -110,14 +110,23 @@ func (s *searcher) stacks(ctx context.Context) error {
 		if len(hits) == 0 {
 			continue
 		}
-		if shown {
-			s.c.Out.Print("\n")
+		if s.who == nil { // -a and -g show the task of each hit
+			if shown {
+				s.c.Out.Print("\n")
+			}
+			shown = true
+			s.c.Out.Print(taskHead(x) + "\n")
 		}
-		shown = true
-		s.c.Out.Print(taskHead(x) + "\n")
 		for _, h := range hits {
 			h.Paddr, _, _ = k.Translate(h.Addr)
-			s.emitOf(k, h, x)
+			if err := s.emit(ctx, k, h, x); err != nil {
+				return err
+			}
+		}
+	}
+	if s.who != nil {
+		if err := s.who.finish(ctx); err != nil {
+			return err
 		}
 	}
 	searchedRecord.Emit(s.c.Out, &total)
@@ -154,6 +163,7 @@ type hitRow struct {
 	label         string
 	text          []byte // the string and what follows it; nil for values
 	task          *task.Task
+	holder        *identity // nil without -a
 	context       bool
 	before, after *rdRow // nil without context
 }
@@ -161,10 +171,17 @@ type hitRow struct {
 // hitTextMax is how many characters of a string are shown.
 const hitTextMax = 56
 
-func (s *searcher) emit(mem value.Memory, h search.Hit) { s.emitOf(mem, h, nil) }
+// emit shows a hit, now or when it is known what holds it.
+func (s *searcher) emit(ctx context.Context, mem value.Memory, h search.Hit, x *task.Task) error {
+	if s.who != nil {
+		return s.who.add(ctx, mem, h, x)
+	}
+	s.emitRow(mem, h, x, nil)
+	return nil
+}
 
-func (s *searcher) emitOf(mem value.Memory, h search.Hit, x *task.Task) {
-	row := hitRow{Hit: h, task: x, context: s.around > 0}
+func (s *searcher) emitRow(mem value.Memory, h search.Hit, x *task.Task, holder *identity) {
+	row := hitRow{Hit: h, task: x, context: s.around > 0, holder: holder}
 	if s.labels != nil {
 		row.label = s.labels[h.Which]
 	}
@@ -229,6 +246,12 @@ var hitRecord = &output.Record[hitRow]{
 			}
 			return output.Addr(h.task.Addr)
 		}},
+		{Name: "holder", Help: "what holds it (-a): its kind, and what is known of that", Get: func(h *hitRow) output.Value {
+			if h.holder == nil {
+				return output.Null()
+			}
+			return h.holder.value()
+		}},
 		{Name: "before", Help: "values in front of it (-x)", Get: func(h *hitRow) output.Value { return contextValue(h.before) }},
 		{Name: "after", Help: "values behind it (-x)", Get: func(h *hitRow) output.Value { return contextValue(h.after) }},
 	},
@@ -250,7 +273,7 @@ func hitText(b []byte, h *hitRow) []byte {
 	switch {
 	case h.text != nil:
 		b = append(appendHex(b, h.Addr, 0, ' '), ": "...)
-		return append(appendPrintable(b, h.text), '\n')
+		return append(h.appendHolder(appendPrintable(b, h.text)), '\n')
 	case !h.context:
 		return h.appendValue(append(appendHex(b, h.Addr, 0, ' '), ": "...))
 	}
@@ -261,7 +284,14 @@ func hitText(b []byte, h *hitRow) []byte {
 
 func (h *hitRow) appendValue(b []byte) []byte {
 	b = append(appendHex(b, h.Word, 0, ' '), ' ')
-	return append(append(b, h.label...), '\n')
+	return append(h.appendHolder(append(b, h.label...)), '\n')
+}
+
+func (h *hitRow) appendHolder(b []byte) []byte {
+	if h.holder == nil {
+		return b
+	}
+	return h.holder.line(append(b, ' '))
 }
 
 // appendRows appends memory in rows, as rd shows it.

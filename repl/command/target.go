@@ -20,10 +20,11 @@ type Target struct {
 	Symbols Symbols
 	Opened  *kdive.Target // nil in a session without a dump
 
-	context taskContext
-	slab    slabModel
-	traces  sync.Once
-	tracing *tracer // see unwinder
+	context  taskContext
+	slab     slabModel
+	identity identifier
+	traces   sync.Once
+	tracing  *tracer // see unwinder
 
 	expressions *scope.Scope // with the history of results; nil until needed
 	modulesUsed bool         // the types of all modules are in use

@@ -1,0 +1,321 @@
+package command
+
+import (
+	"fmt"
+	"sync"
+
+	"github.com/kdive/kdive/identify"
+	"github.com/kdive/kdive/kernel"
+	"github.com/kdive/kdive/repl/output"
+	"github.com/kdive/kdive/slab"
+	"github.com/kdive/kdive/task"
+	"github.com/kdive/kdive/unwind"
+)
+
+// identifier is the session's model of what words are, made when first needed.
+type identifier struct {
+	once  sync.Once
+	model *identify.Model
+	err   error
+}
+
+// identify is the model that every command asks what a word is.
+func (t *Target) identify() (*identify.Model, error) {
+	t.identity.once.Do(func() {
+		k, _, err := t.info()
+		if err != nil {
+			t.identity.err = err
+			return
+		}
+		t.identity.model = identify.New(k, identify.Config{
+			Slabs: t.slabs,
+			Tasks: t.tasks,
+			Trace: func(x *task.Task) *unwind.Trace {
+				if tr, err := t.unwinder(); err == nil {
+					return tr.unwinder.Trace(thread(tr.table, x))
+				}
+				return nil
+			},
+			Stacks: func(cpu int) []unwind.Stack {
+				if tr, err := t.unwinder(); err == nil {
+					return tr.unwinder.Stacks(cpu)
+				}
+				return nil
+			},
+		})
+	})
+	return t.identity.model, t.identity.err
+}
+
+// identity is all that is known of an address.
+type identity struct {
+	identify.Place
+	typing   identify.Typing
+	member   identify.Member
+	frame    identify.Frame
+	state    slab.State
+	waits    slab.Place // where a free object is
+	stateErr error
+	caller   string // of a VirtualArea
+
+	typed, inMember, framed bool
+
+	shown []shownMember
+}
+
+// identityAt asks the model; types of objects that were not learned are not
+// looked for.
+func identityAt(k *kernel.Kernel, m *identify.Model, addr uint64) *identity {
+	x := &identity{Place: m.Find(addr)}
+	if x.typing, x.typed = m.TypeAt(&x.Place); x.typed {
+		x.member, x.inMember = m.MemberAt(&x.Place, &x.typing)
+	}
+	switch x.Kind {
+	case identify.Object:
+		x.state, x.waits, x.stateErr = x.Object.State()
+	case identify.TaskStack, identify.CPUStack:
+		if x.frame, x.framed = m.FrameAt(&x.Place); x.framed && x.frame.Part == identify.SavedRegisters {
+			if t, err := k.StructType("pt_regs"); err == nil {
+				x.typing, x.typed = identify.Typing{Type: t, Certain: true, Why: "the back trace"}, true
+				x.member, x.inMember = identify.MemberAt(t, int64(x.frame.Offset))
+			}
+		}
+	case identify.VirtualArea:
+		if name, off, ok := k.SymbolAt(x.Area.Caller); ok && x.Area.Caller != 0 {
+			x.caller = fmt.Sprintf("%s+%#x", name, off)
+		}
+	}
+	return x
+}
+
+// thing is what it is, in one line without the type.
+func (x *identity) thing(b []byte) []byte {
+	switch x.Kind {
+	case identify.Symbol, identify.PerCPU:
+		b = appendOffset(append(b, x.Symbol.Name...), x.Offset())
+		if x.Kind == identify.PerCPU {
+			b = fmt.Appendf(b, " of CPU %d", x.CPU)
+		}
+		if x.Symbol.Module != nil {
+			b = fmt.Appendf(b, " [%s]", x.Symbol.Module.Name)
+		}
+	case identify.Object:
+		b = fmt.Appendf(b, "[%s] %x", x.Object.Slab.Cache.Name, x.Base)
+		b = fmt.Appendf(appendOffset(b, x.Offset()), " (%s)", x.stateText())
+	case identify.SlabRest:
+		b = fmt.Appendf(b, "[%s] slab %x, in no object", x.Object.Slab.Cache.Name, x.Object.Slab.Addr)
+	case identify.TaskStack, identify.CPUStack:
+		b = x.stackText(b)
+	case identify.PerCPUMemory:
+		b = fmt.Appendf(b, "per-CPU memory of CPU %d +%#x", x.CPU, x.Offset())
+	case identify.PageStruct:
+		b = fmt.Appendf(b, "page structure %x of page %x", x.Base, x.Page.Paddr)
+	case identify.VirtualArea:
+		b = appendOffset(fmt.Appendf(b, "vmalloc %x", x.Base), x.Offset())
+		if x.caller != "" {
+			b = fmt.Appendf(b, " by %s", x.caller)
+		}
+	case identify.ModuleMemory:
+		b = appendOffset(fmt.Appendf(b, "module %s, %x", x.Module.Name, x.Base), x.Offset())
+	case identify.FreePage:
+		if b = append(b, "free page"...); x.Page.Buddy {
+			b = fmt.Appendf(b, " in a block of 2^%d", x.Page.Order)
+		}
+	case identify.FilePage:
+		b = fmt.Appendf(b, "page cache of inode %x at %#x", x.Page.Inode, x.Page.Index<<kernel.PageShift+uint64(x.Offset()))
+	case identify.AnonPage:
+		b = fmt.Appendf(b, "anonymous memory of anon_vma %x", x.Page.Mapping)
+	case identify.Reserved:
+		b = append(b, "reserved page"...)
+	case identify.UsedPage:
+		b = append(b, "page in use, by whom is not known"...)
+	default:
+		b = fmt.Appendf(b, "nothing: %v", x.Err)
+	}
+	if x.Alias() && (x.Kind == identify.TaskStack || x.Kind == identify.VirtualArea || x.Kind == identify.CPUStack) {
+		b = fmt.Appendf(b, " (at %x)", x.At)
+	}
+	return b
+}
+
+func appendOffset(b []byte, off int64) []byte {
+	switch {
+	case off < 0:
+		return fmt.Appendf(b, "-%#x", -off)
+	case off > 0:
+		return fmt.Appendf(b, "+%#x", off)
+	}
+	return b
+}
+
+// stateText is whether an object is allocated, and where it is if it is free.
+func (x *identity) stateText() string {
+	switch {
+	case x.state == slab.Free && x.waits.Holder != slab.OwnSlab, x.state == slab.Pending:
+		return x.state.String() + ", " + x.waits.String()
+	}
+	return x.state.String()
+}
+
+func (x *identity) stackText(b []byte) []byte {
+	if x.Task != nil {
+		b = fmt.Appendf(b, "stack of %d \"%s\"", x.Task.PID, x.Task.Comm)
+	} else {
+		b = fmt.Appendf(b, "%s of CPU %d", x.Stack.Name, x.CPU)
+	}
+	switch f := &x.frame; {
+	case !x.framed:
+	case f.Part == identify.Unused:
+		b = append(b, ", unused part"...)
+	case f.Part == identify.SavedRegisters:
+		b = append(b, ", saved registers"...)
+	default:
+		b = append(b, ' ')
+		if f.Number >= 0 {
+			b = fmt.Appendf(b, "#%d ", f.Number)
+		}
+		b = append(b, cmpOr(f.Function, "(unknown)")...)
+		if f.Return {
+			b = append(b, ", return address"...)
+		} else {
+			b = fmt.Appendf(b, ", word %d", f.Offset/8)
+		}
+	}
+	return b
+}
+
+func cmpOr(s, other string) string {
+	if s == "" {
+		return other
+	}
+	return s
+}
+
+// what is the type and member: "struct file.f_op", with a question mark if it
+// is only likely; "" if not known.
+func (x *identity) what() string {
+	if !x.typed {
+		return ""
+	}
+	s := x.typing.Name()
+	if !x.inMember {
+		s += fmt.Sprintf("+%#x", x.Offset()) // padding, or what follows the structure
+	}
+	if x.inMember && x.member.Path != "" {
+		if x.member.Path[0] != '[' {
+			s += "."
+		}
+		s += x.member.Path
+	}
+	if !x.typing.Certain {
+		s += "?"
+	}
+	return s
+}
+
+// line is what search -a shows of a hit.
+func (x *identity) line(b []byte) []byte {
+	b = x.thing(b)
+	if w := x.what(); w != "" {
+		b = append(append(b, "  "...), w...)
+	}
+	return x.appendShown(b)
+}
+
+// fields are the typed data of an identity.
+func (x *identity) value() output.Value {
+	f := []output.Field{
+		{Name: "kind", Value: output.String(x.Kind.String())},
+		{Name: "known_by", Value: optional(x.Evidence())},
+	}
+	add := func(name string, v output.Value) { f = append(f, output.Field{Name: name, Value: v}) }
+	if x.Kind == identify.Nothing {
+		add("error", output.Fault(x.Err))
+		return output.Object(f...)
+	}
+	add("address", output.Addr(x.Base))
+	add("offset", output.Int(int(x.Offset())))
+	add("size", output.Uint(x.Size))
+	if x.Alias() {
+		add("known_at", output.Addr(x.At))
+	}
+	switch x.Kind {
+	case identify.Symbol, identify.PerCPU:
+		add("symbol", output.String(x.Symbol.Name))
+	case identify.Object, identify.SlabRest:
+		add("cache", output.String(x.Object.Slab.Cache.Name))
+		add("slab", output.Addr(x.Object.Slab.Addr))
+	case identify.TaskStack:
+		add("pid", output.Int(int(x.Task.PID)))
+		add("task", output.Addr(x.Task.Addr))
+		add("comm", output.String(x.Task.Comm))
+	case identify.CPUStack:
+		add("stack", output.String(x.Stack.Name))
+	case identify.VirtualArea:
+		add("vmap_area", output.Addr(x.Area.Addr))
+		add("caller", optional(x.caller))
+	case identify.FreePage:
+		add("buddy", output.Bool(x.Page.Buddy))
+		add("order", output.Int(x.Page.Order))
+	case identify.FilePage:
+		add("inode", output.Addr(x.Page.Inode))
+		add("file_offset", output.Uint(x.Page.Index<<kernel.PageShift+uint64(x.Offset())))
+	case identify.AnonPage:
+		add("anon_vma", output.Addr(x.Page.Mapping))
+	}
+	if x.Kind == identify.Object {
+		add("index", output.Int(x.Object.Index))
+		add("state", output.String(x.state.String()))
+		if x.state == slab.Free || x.state == slab.Pending {
+			add("list", output.String(x.waits.String()))
+		}
+	}
+	if x.Module != nil {
+		add("module", output.String(x.Module.Name))
+	}
+	if x.CPU >= 0 {
+		add("cpu", output.Int(x.CPU))
+	}
+	if x.Page.Paddr != 0 {
+		add("page", output.Addr(x.Page.Paddr))
+	}
+	if x.framed {
+		add("frame", frameValue(&x.frame))
+	}
+	if x.typed {
+		add("ctype", typingValue(&x.typing))
+	}
+	if x.inMember {
+		add("member", optional(x.member.Path))
+	}
+	if len(x.shown) > 0 {
+		var members []output.Field
+		for _, s := range x.shown {
+			members = append(members, output.Field{Name: s.name, Value: output.Tree(s.tree)})
+		}
+		add("members", output.Object(members...))
+	}
+	return output.Object(f...)
+}
+
+func frameValue(f *identify.Frame) output.Value {
+	part := [...]string{"unused", "frame", "registers"}[f.Part]
+	number := output.Null()
+	if f.Number >= 0 {
+		number = output.Int(f.Number)
+	}
+	return output.Object(output.Field{Name: "part", Value: output.String(part)}, output.Field{Name: "frame", Value: number},
+		output.Field{Name: "symbol", Value: optional(f.Function)}, output.Field{Name: "pc", Value: optionalAddr(f.PC)},
+		output.Field{Name: "offset", Value: output.Uint(f.Offset)}, output.Field{Name: "return_address", Value: output.Bool(f.Return)},
+		output.Field{Name: "guess", Value: output.Bool(f.Guess)})
+}
+
+func typingValue(t *identify.Typing) output.Value {
+	f := []output.Field{{Name: "name", Value: output.String(t.Name())}, {Name: "certain", Value: output.Bool(t.Certain)},
+		{Name: "source", Value: output.String(t.Source.String())}, {Name: "why", Value: output.String(t.Why)}}
+	if t.Holders > 0 {
+		f = append(f, output.Field{Name: "holder", Value: output.Addr(t.Holder)},
+			output.Field{Name: "holders", Value: output.Int(t.Holders)}, output.Field{Name: "against", Value: output.Int(t.Against)})
+	}
+	return output.Object(f...)
+}
