@@ -31,6 +31,8 @@ type Pages struct {
 	n     pageNeeds
 	bases []uint64 // where the array may begin; the first that can be read counts
 	flags []string // names by bit number
+
+	frames frames
 }
 
 // Page is one struct page. Mapping and Index are the words at these members,

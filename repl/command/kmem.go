@@ -15,7 +15,7 @@ import (
 func kmem(t *Target) *repl.Command {
 	return &repl.Command{
 		Name:     "kmem",
-		Synopsis: "-s|-S [-I cache,...] [cache|address]\n-s list\n-S --full [cache]\n[-P] address ...",
+		Synopsis: "-s|-S [-I cache,...] [cache|address]\n-s list\n-S --full [cache]\n-f|-F [address ...]\n-v [address ...]\n[-P] address ...",
 		Summary:  "show kernel memory: caches of objects, and what an address is",
 		Detail: `
 With -s, one line for each cache of kernel objects: how large its objects are, how
@@ -35,6 +35,9 @@ shows all objects of its slab.`,
 		Options: []repl.Option{
 			{Name: "s", Help: "the caches with their usage"},
 			{Name: "S", Help: "the caches with their slabs and objects"},
+			{Name: "f", Help: "the free pages by zone, order and migrate type, or the block that an address is in"},
+			{Name: "F", Help: "the same with every block"},
+			{Name: "v", Help: "the areas of virtually contiguous memory, or that of an address"},
 			{Name: "I", Arg: "caches", Help: "do not look into these caches, a list of names"},
 			{Name: "P", Help: "the address is physical"},
 			{Name: "full", Help: "with -S: show full slabs, too"},
@@ -45,7 +48,8 @@ shows all objects of its slab.`,
 			{Line: "kmem ffff8935011fa0c0", Help: "What is at this address."},
 		},
 		Records: []output.Describer{cacheRecord, cacheNameRecord, slabCPURecord, slabNodeRecord, slabRecord, slabObjectRecord,
-			symRecord, contextRecord, pageRecord},
+			symRecord, contextRecord, pageRecord,
+			zoneFreeRecord, freeAreaRecord, freeBlockRecord, cpuListRecord, freeTotalRecord, freePageRecord, vmareaRecord},
 		Run: func(ctx context.Context, c *repl.Call) error { return runKmem(ctx, t, c) },
 	}
 }
@@ -54,6 +58,10 @@ func runKmem(ctx context.Context, t *Target, c *repl.Call) error {
 	switch {
 	case c.Has("s") || c.Has("S"):
 		return kmemCaches(ctx, t, c)
+	case c.Has("f"), c.Has("F"):
+		return kmemFree(ctx, t, c)
+	case c.Has("v"):
+		return kmemVMAreas(ctx, t, c)
 	case c.Has("I"), c.Has("full"):
 		return c.Usage("-I and --full go with -s and -S")
 	case len(c.Args) == 0:

@@ -25,6 +25,7 @@ type Target struct {
 	identity identifier
 	traces   sync.Once
 	tracing  *tracer // see unwinder
+	memory   memoryModels
 
 	expressions *scope.Scope // with the history of results; nil until needed
 	modulesUsed bool         // the types of all modules are in use
