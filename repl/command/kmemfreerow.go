@@ -100,7 +100,7 @@ type cpuListRow struct {
 
 var cpuListRecord = &output.Record[cpuListRow]{
 	Type: "free-cpu-list",
-	Help: "free pages that a CPU keeps for itself; the zone's counters do not have them, and the text leaves them out",
+	Help: "free pages that a CPU keeps, which the zone does not count; JSON only",
 	Columns: []output.Column[cpuListRow]{
 		{Name: "cpu", Help: "number of the CPU", Get: func(r *cpuListRow) output.Value { return output.Int(r.CPU) }},
 		{Name: "order", Help: "the blocks have 1 << order pages", Get: func(r *cpuListRow) output.Value { return output.Int(r.Order) }},
