@@ -12,8 +12,8 @@ import (
 // maxAliases bounds what is remembered of the kernel's mappings.
 const maxAliases = 1 << 20
 
-// mappedAt is the address in the vmalloc area or in module space of physical
-// memory that is mapped there; the lowest, if it is mapped twice.
+// mappedAt is the address outside the direct map and the image of physical
+// memory that is mapped elsewhere, too; the lowest of several.
 func (m *Model) mappedAt(paddr uint64) (uint64, bool) {
 	m.aliasOnce.Do(m.loadAliases)
 	i := sort.Search(len(m.aliases), func(i int) bool { return m.aliases[i].Paddr > paddr })
@@ -26,16 +26,11 @@ func (m *Model) mappedAt(paddr uint64) (uint64, bool) {
 }
 
 func (m *Model) loadAliases() {
-	r := m.pageReader()
 	for _, z := range m.k.Zones() {
 		if z.Kind != kernel.ZoneDynamic && z.Kind != kernel.ZoneModules {
 			continue
 		}
-		last := z.Last
-		if r != nil && r.base > z.Start && r.base <= last {
-			last = r.base - 1 // page structures describe, they are not described
-		}
-		for e, err := range m.k.Extents(context.Background(), z, z.Start, last) {
+		for e, err := range m.k.Extents(context.Background(), z, z.Start, z.Last) {
 			if err != nil {
 				continue
 			}

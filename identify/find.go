@@ -51,11 +51,11 @@ func (m *Model) findDirect(p *Place, paddr uint64) {
 	}
 	// Memory of no slab may be known better by another address.
 	switch p.Kind {
-	case Reserved:
-		if v, ok := m.imageAddress(paddr); ok {
+	case Reserved, UsedPage:
+		if v, ok := m.imageAddress(paddr); ok && p.Kind == Reserved {
 			m.retry(p, v)
+			return
 		}
-	case UsedPage:
 		if v, ok := m.mappedAt(paddr); ok {
 			m.retry(p, v)
 		}
@@ -157,4 +157,15 @@ func (m *Model) findMapped(p *Place) {
 	if m.findObject(&q) || m.findSpan(&q) || m.readPage(&q, paddr) {
 		*p = q
 	}
+}
+
+// Point is what a word that may be an address points to, as far as symbols and,
+// if asked for, caches tell: what is said beside every word of a stack.
+func (m *Model) Point(word uint64, objects bool) (Place, bool) {
+	p := Place{Addr: word, At: word, CPU: -1}
+	if s, ok := m.k.FindSymbol(word); ok {
+		p.Kind, p.Symbol, p.Base, p.Size, p.Module = Symbol, s, s.Addr, s.Size, s.Module
+		return p, true
+	}
+	return p, objects && int64(word) < 0 && m.findObject(&p)
 }

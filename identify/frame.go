@@ -30,6 +30,9 @@ type Frame struct {
 // false if there is no back trace.
 func (m *Model) FrameAt(p *Place) (Frame, bool) {
 	x := p.Task
+	if p.Kind != TaskStack && p.Kind != CPUStack {
+		return Frame{}, false
+	}
 	if p.Kind == CPUStack {
 		if table := m.tasks(); table != nil && p.CPU >= 0 && p.CPU < len(table.Current) {
 			x = table.Current[p.CPU]

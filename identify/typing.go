@@ -65,10 +65,23 @@ func (m *Model) TypeAt(p *Place) (Typing, bool) {
 	case Object:
 		return m.objectType(p)
 	case PageStruct:
-		t, err := m.k.StructType("page")
-		return Typing{Type: t, Certain: true, Why: "the array of page structures"}, err == nil
+		return m.pageType(p)
 	}
 	return Typing{}, false
+}
+
+// pageType is struct page, or struct slab for the pages of slabs since that is a
+// structure of its own.
+func (m *Model) pageType(p *Place) (Typing, bool) {
+	if v, ok := m.k.PhysToVirt(p.Page.Paddr); ok && m.slabModel() != nil {
+		if o, ok := m.slabs.Find(v); ok && o.Slab.Addr == p.Base {
+			if t, err := m.k.StructType("slab"); err == nil && t.Size() <= int64(p.Size) {
+				return Typing{Type: t, Certain: true, Why: "the array of page structures; a page of " + o.Slab.Cache.Name}, true
+			}
+		}
+	}
+	t, err := m.k.StructType("page")
+	return Typing{Type: t, Certain: true, Why: "the array of page structures"}, err == nil
 }
 
 // MemberAt is the member at a place within a thing of that type; ok is false

@@ -3,99 +3,77 @@ package command
 import (
 	"fmt"
 
+	"github.com/kdive/kdive/identify"
 	"github.com/kdive/kdive/repl/output"
-	"github.com/kdive/kdive/slab"
 )
 
-// annotator says what a word is if it is the address of something known. It is
-// the seam for models that know more than symbols, such as caches of objects.
+// annotator says what a word is if it is the address of something known.
 type annotator interface {
 	annotate(word uint64) (annotation, bool)
 }
 
-// annotation is what a word points to: into a symbol or into an object of a
-// cache.
+// annotation is what a word points to: into a symbol or into a slab.
 type annotation struct {
-	name   string // of the symbol
-	offset uint64 // from its start
-
-	word    uint64
-	object  *slab.Object // nil: a symbol
-	address bool         // show the word beside the cache
+	identify.Place
+	m       *identify.Model
+	address bool // show the word beside the cache
 }
 
 // text is how crash shows it in place of the digits.
 func (a *annotation) text() string {
 	switch {
-	case a.object != nil && a.address:
-		return fmt.Sprintf("[%x:%s]", a.word, a.object.Slab.Cache.Name)
-	case a.object != nil:
-		return "[" + a.object.Slab.Cache.Name + "]"
-	case a.offset == 0:
-		return a.name
+	case a.Kind != identify.Symbol && a.address:
+		return fmt.Sprintf("[%x:%s]", a.Addr, a.Object.Slab.Cache.Name)
+	case a.Kind != identify.Symbol:
+		return "[" + a.Object.Slab.Cache.Name + "]"
+	case a.Offset() == 0:
+		return a.Symbol.Name
 	}
-	return fmt.Sprintf("%s+%d", a.name, a.offset)
+	return fmt.Sprintf("%s+%d", a.Symbol.Name, a.Offset())
 }
 
 func (a *annotation) value() output.Value {
-	if a.object == nil {
-		return output.Object(output.Field{Name: "symbol", Value: output.String(a.name)},
-			output.Field{Name: "offset", Value: output.Uint(a.offset)})
+	if a.Kind == identify.Symbol {
+		return output.Object(output.Field{Name: "symbol", Value: output.String(a.Symbol.Name)},
+			output.Field{Name: "offset", Value: output.Int(int(a.Offset()))})
 	}
-	object := output.Null() // an address between objects
-	if a.object.Index >= 0 {
-		object = output.Addr(a.object.Addr)
+	object, typ := output.Null(), output.Null() // an address between objects
+	if a.Kind == identify.Object {
+		object = output.Addr(a.Object.Addr)
+		if t, ok := a.m.TypeAt(&a.Place); ok {
+			typ = typingValue(&t)
+		}
 	}
-	return output.Object(output.Field{Name: "cache", Value: output.String(a.object.Slab.Cache.Name)},
-		output.Field{Name: "object", Value: object})
+	return output.Object(output.Field{Name: "cache", Value: output.String(a.Object.Slab.Cache.Name)},
+		output.Field{Name: "object", Value: object}, output.Field{Name: "ctype", Value: typ})
 }
 
-// symbolAnnotator knows the symbols of the kernel and its modules.
-type symbolAnnotator struct {
-	at func(addr uint64) (name string, offset uint64, ok bool)
+// wordAnnotator asks the model of the session.
+type wordAnnotator struct {
+	m                *identify.Model
+	objects, address bool
 }
 
-func (s symbolAnnotator) annotate(word uint64) (annotation, bool) {
-	name, offset, ok := s.at(word)
-	return annotation{name: name, offset: offset, word: word}, ok
+func (w wordAnnotator) annotate(word uint64) (annotation, bool) {
+	p, ok := w.m.Point(word, w.objects)
+	return annotation{p, w.m, w.address}, ok
 }
 
-// objectAnnotator knows the objects of caches, too.
-type objectAnnotator struct {
-	symbols annotator
-	slabs   *slab.Model
-	address bool
-}
-
-func (o objectAnnotator) annotate(word uint64) (annotation, bool) {
-	if a, ok := o.symbols.annotate(word); ok {
-		return a, true
-	}
-	if found, ok := o.slabs.Find(word); ok {
-		return annotation{word: word, object: &found, address: o.address}, true
-	}
-	return annotation{}, false
-}
-
-// annotator is what rd -s asks about words.
+// annotator is what rd -s asks about words: which symbols they point to.
 func (t *Target) annotator() (annotator, error) {
-	k, err := t.kernel()
-	if err != nil {
-		return nil, err
-	}
-	return symbolAnnotator{k.SymbolAt}, nil
+	m, err := t.identify()
+	return wordAnnotator{m: m}, err
 }
 
 // objectAnnotator is what rd -S asks about words; with address, what rd -SS
 // shows of an object has its address, too.
 func (t *Target) objectAnnotator(address bool) (annotator, error) {
-	symbols, err := t.annotator()
+	m, err := t.identify()
 	if err != nil {
 		return nil, err
 	}
-	slabs, err := t.slabs()
-	if err != nil {
+	if _, err := t.slabs(); err != nil {
 		return nil, err
 	}
-	return objectAnnotator{symbols, slabs, address}, nil
+	return wordAnnotator{m, true, address}, nil
 }

@@ -22,7 +22,7 @@ type identifier struct {
 // identify is the model that every command asks what a word is.
 func (t *Target) identify() (*identify.Model, error) {
 	t.identity.once.Do(func() {
-		k, _, err := t.info()
+		k, err := t.kernel()
 		if err != nil {
 			t.identity.err = err
 			return
@@ -60,7 +60,8 @@ type identity struct {
 
 	typed, inMember, framed bool
 
-	shown []shownMember
+	shown  []shownMember
+	target bool // a pointer leads here: to the thing itself if the offset is 0
 }
 
 // identityAt asks the model; types of objects that were not learned are not
@@ -198,6 +199,9 @@ func (x *identity) what() string {
 		return ""
 	}
 	s := x.typing.Name()
+	if x.target && x.Offset() == 0 {
+		return s + x.doubt()
+	}
 	if !x.inMember {
 		s += fmt.Sprintf("+%#x", x.Offset()) // padding, or what follows the structure
 	}
@@ -207,10 +211,14 @@ func (x *identity) what() string {
 		}
 		s += x.member.Path
 	}
-	if !x.typing.Certain {
-		s += "?"
+	return s + x.doubt()
+}
+
+func (x *identity) doubt() string {
+	if x.typing.Certain {
+		return ""
 	}
-	return s
+	return "?"
 }
 
 // line is what search -a shows of a hit.

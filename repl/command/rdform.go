@@ -53,7 +53,7 @@ var rdRecord = &output.Record[rdRow]{
 			}
 			return output.List(v...)
 		}},
-		{Name: "symbols", Help: "what the units point to: {symbol, offset in bytes}, {cache, object} or null for each; null without -s and -S",
+		{Name: "symbols", Help: "what the units point to: {symbol, offset in bytes}, {cache, object, ctype} or null for each; null without -s and -S",
 			Get: func(r *rdRow) output.Value { return r.symbols() }},
 	},
 	Text: rdRowText,

@@ -73,19 +73,26 @@ func whatis(t *Target) *repl.Command {
 		Summary:  "show the type of a name or expression, or find types",
 		Detail: `
 A variable or function is shown as C declares it, a type with its definition and size, an
-expression by its type. With -r and -m all types are searched.`,
+expression by its type. With -r and -m all types are searched.
+
+Of a kernel address all is told that is known of what is there: the symbol, or the object
+with its cache and state, or the stack and frame, or the page with its user; the structure
+and member, and how that is known; the word there, and what that points to; and, of an
+object, which words of memory point to it. For that memory is searched; not with -q.`,
 		Options: []repl.Option{
 			{Name: "o", Help: "show the offset of each member"},
 			{Name: "r", Arg: "size", Help: "list the types of this size, or of sizes in a range: 100-200"},
 			{Name: "m", Arg: "member", Help: "list the structures with a member whose name or type contains this"},
 			{Name: "x", Help: "numbers in hexadecimal"},
+			{Name: "q", Help: "of an address: do not search memory for who points there"},
 		},
 		Examples: []repl.Example{
+			{Line: "whatis ffff9b6d00a38d10", Help: "What is at this address, and who points there?"},
 			{Line: "whatis schedule", Help: "The type of a function."},
 			{Line: "whatis init_task.comm", Help: "The type of an expression."},
 			{Line: "whatis -r 192 -m rb_node", Help: "Which structures of 192 bytes are in a tree?"},
 		},
-		Records: []output.Describer{declarationRecord, definitionRecord, typeSizeRecord},
+		Records: []output.Describer{declarationRecord, definitionRecord, typeSizeRecord, placeRecord},
 		Complete: func(sh *repl.Shell, _ []string, prefix string) []string {
 			return append(t.completeStruct(prefix), t.completeSymbols(prefix)...)
 		},
@@ -116,7 +123,7 @@ func runWhatis(ctx context.Context, t *Target, c *repl.Call) error {
 		}
 		return err
 	}
-	return t.typeOf(c, k, text)
+	return t.typeOf(ctx, c, k, text)
 }
 
 // declared shows the variables and functions of a name, one line for each
@@ -244,21 +251,10 @@ func (t *Target) notVariable(name string, err error) error {
 	return err
 }
 
-// typeOf shows the type of an expression, or what symbol an address lies in.
-func (t *Target) typeOf(c *repl.Call, k *kernel.Kernel, text string) error {
+// typeOf shows the type of an expression, or what is at an address.
+func (t *Target) typeOf(ctx context.Context, c *repl.Call, k *kernel.Kernel, text string) error {
 	if addr, err := repl.ParseAddress(text); err == nil && k.IsKernelAddress(addr) {
-		if s, ok := k.FindSymbol(addr); ok {
-			if list := t.declarations(k, s.Name); len(list) > 0 {
-				for i := range list {
-					if list[i].addr == s.Addr {
-						declarationRecord.Emit(c.Out, &list[i])
-						break
-					}
-				}
-			}
-			c.Out.Note("%x is %s+%d", addr, s.Name, addr-s.Addr)
-			return nil
-		}
+		return t.whatIsAt(ctx, c, addr)
 	}
 	s, err := t.scope()
 	if err != nil {
