@@ -16,14 +16,14 @@ const modulePath = "github.com/kdive/kdive"
 // packages of lower layers and its own sub-packages; a sub-package without an
 // entry belongs to its parent's layer. See ARCHITECTURE.md.
 var layers = [][]string{
-	{"fault", "mapped", "ctype", "disasm"},
+	{"fault", "mapped", "ctype", "disasm", "bitdiff"},
 	{"elffile", "kdump", "value", "repl/output"},
 	{"debuginfo", "vmcore", "expr"},
 	{"kernel"},
 	{"walk", "klog", "search"},
 	{"task", "mm", "unwind", "sysinfo"},
 	{"slab", "ipc", "vfs", "frame"},
-	{"identify", "replay"},
+	{"identify", "replay", "slabcheck"},
 	{"."},
 	{"repl"},
 	{"repl/command"},

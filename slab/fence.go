@@ -91,3 +91,21 @@ func (f *fence) state(s *Slab) (State, bool) {
 	}
 	return Free, true
 }
+
+// InFence reports whether an address of the direct map is in KFENCE's pool: what
+// the pool knows of its pages follows their order.
+func (m *Model) InFence(addr uint64) bool {
+	f := m.fence
+	if f == nil || addr < f.pool {
+		return false
+	}
+	i := (addr - f.pool) / (2 * kernel.PageSize)
+	if i == 0 {
+		return true
+	}
+	if i > maxFence {
+		return false
+	}
+	at, err := f.n.Addr.Uint(f.m.k, f.table+(i-1)*uint64(f.n.Size))
+	return err == nil && at >= f.pool && (at-f.pool)/(2*kernel.PageSize) == i
+}

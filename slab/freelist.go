@@ -55,21 +55,26 @@ func (s *Slab) nextFree(object uint64) (uint64, error) {
 	if err := m.k.Read(b[:], at); err != nil {
 		return 0, err
 	}
-	v := binary.LittleEndian.Uint64(b[:])
+	return s.decodeLink(at, binary.LittleEndian.Uint64(b[:])), nil
+}
+
+// decodeLink is what the free pointer v, which is at at, leads to.
+func (s *Slab) decodeLink(at, v uint64) uint64 {
+	m, c := s.Cache.m, s.Cache
 	if !m.sub.Random.Present() {
-		return v, nil
+		return v
 	}
 	swapped, plain := v^c.random^bits.ReverseBytes64(at), v^c.random^at
 	if m.plainLinks.Load() {
 		swapped, plain = plain, swapped
 	}
 	if s.mayFollow(swapped) || !s.mayFollow(plain) {
-		return swapped, nil
+		return swapped
 	}
 	if plain != 0 { // the other form proved itself
 		m.plainLinks.Store(!m.plainLinks.Load())
 	}
-	return plain, nil
+	return plain
 }
 
 func (s *Slab) mayFollow(v uint64) bool {

@@ -1,0 +1,237 @@
+package slabcheck
+
+import (
+	"fmt"
+
+	"github.com/kdive/kdive/kernel"
+	"github.com/kdive/kdive/slab"
+)
+
+// holder is where a free object is outside of its slab's own list.
+type holder struct {
+	place slab.Place
+	at    uint64 // where its address is written
+}
+
+// hold notes a free object that something holds, once.
+func (c *cacheCheck) hold(o slab.Object, h holder) {
+	if old, twice := c.held[o.Addr]; twice {
+		f := finding(FreeTwice, "object %#x is held by %v (at %#x) and by %v (at %#x)", o.Addr, old.place, old.at, h.place, h.at)
+		c.at(&f, o)
+		f.CPU, f.Node, f.At = h.place.CPU, h.place.Node, h.at
+		f.Found = word(o.Addr, 8)
+		f.window, f.touches = true, []uint64{o.Addr, c.Addr}
+		c.add(f)
+		return
+	}
+	c.held[o.Addr] = h
+}
+
+// at says which object a finding is about.
+func (c *cacheCheck) at(f *Finding, o slab.Object) {
+	f.Slab, f.Object, f.Index = o.Slab, o.Addr, o.Index
+}
+
+// perCPU checks what CPUs have of a cache (struct kmem_cache_cpu).
+func (c *cacheCheck) perCPU() {
+	n, layout := &c.sub, c.Layout()
+	if layout.CPU == 0 && !n.CPUSlab.Present() {
+		return
+	}
+	for _, cpu := range c.cpus {
+		off, err := c.k.PerCPUOffset(cpu)
+		if err != nil {
+			c.cannot(err)
+			continue
+		}
+		addr := layout.CPU + off
+		if _, err := n.CPUFreelist.Uint(c.k, addr); err != nil {
+			f := finding(CacheCPU, "the per-CPU pointer %#x leads to %#x for CPU %d, which cannot be read", layout.CPU, addr, cpu)
+			f.CPU = cpu
+			f.Sure = Likely
+			c.unreadOr(f, err)
+			continue
+		}
+		c.cpuSlab(cpu, addr)
+		c.cpuPartial(cpu, addr)
+		c.cpuTid(cpu, addr)
+	}
+}
+
+// tidMask are the bits of a transaction number that are the CPU's: it grows by a
+// power of two that is not below the number of CPUs (TID_STEP, mm/slub.c).
+func (ck *checker) tidMask() uint64 {
+	ids := uint64(1)
+	for ids < uint64(ck.cpus[len(ck.cpus)-1]+1) {
+		ids *= 2
+	}
+	return ids - 1
+}
+
+// tidsTell reports whether transaction numbers have the CPU's in them: kernels
+// that cannot be preempted count by one.
+func (ck *checker) tidsTell() bool {
+	if !ck.sub.CPUTid.Present() || len(ck.cpus) < 2 {
+		return false
+	}
+	good, bad := 0, 0
+	for _, c := range ck.caches {
+		for _, cpu := range ck.cpus {
+			off, err := ck.k.PerCPUOffset(cpu)
+			if err != nil || c.Layout().CPU == 0 {
+				continue
+			}
+			tid, err := ck.sub.CPUTid.Uint(ck.k, c.Layout().CPU+off)
+			if err != nil {
+				continue
+			}
+			if tid&ck.tidMask() == uint64(cpu) {
+				good++
+			} else {
+				bad++
+			}
+		}
+	}
+	return good > 9*bad
+}
+
+// cpuTid checks the transaction number of a CPU.
+func (c *cacheCheck) cpuTid(cpu int, addr uint64) {
+	if !c.common.tids {
+		return
+	}
+	mask := c.tidMask()
+	tid, err := c.sub.CPUTid.Uint(c.k, addr)
+	if err != nil || tid&mask == uint64(cpu) {
+		return
+	}
+	f := finding(CPUTid, "the transaction id of CPU %d is %#x", cpu, tid)
+	f.CPU, f.At, f.Member, f.Offset = cpu, c.sub.CPUTid.At(addr), c.sub.CPUTid.Path, c.sub.CPUTid.Offset
+	f.Found, f.Expected = word(tid, 8), word(tid&^mask|uint64(cpu), 8)
+	c.add(f)
+}
+
+// cpuSlab checks the slab that a CPU allocates from, and its free list.
+func (c *cacheCheck) cpuSlab(cpu int, addr uint64) {
+	n := &c.sub
+	page, err := n.CPUSlab.Uint(c.k, addr)
+	if err != nil {
+		c.cannot(err)
+		return
+	}
+	head, err := n.CPUFreelist.Uint(c.k, addr)
+	if err != nil {
+		c.cannot(err)
+		return
+	}
+	here := func(r *Rule, m *kernel.Field, v uint64, text string, args ...any) Finding {
+		f := finding(r, text, args...)
+		f.CPU, f.At, f.Member, f.Offset, f.Found = cpu, m.At(addr), m.Path, m.Offset, word(v, 8)
+		return f
+	}
+	if page == 0 {
+		if head != 0 {
+			f := here(CPUList, &n.CPUFreelist, head, "CPU %d has no slab and a free list at %#x", cpu, head).want(0)
+			f.window, f.touches = true, []uint64{c.Addr, addr, head}
+			c.add(f)
+		}
+		return
+	}
+	s, err := c.m.SlabOf(page)
+	if s == nil || s.Cache != c.Cache {
+		f := here(CPUSlab, &n.CPUSlab, page, "CPU %d allocates from %#x, which is no slab", cpu, page)
+		if s != nil {
+			f.Text = fmt.Sprintf("CPU %d allocates from %#x, a slab of %s", cpu, page, s.Cache.Name)
+			f.Slab = s
+		}
+		f.Page = page
+		if o, ok := c.m.Find(head); ok && o.Slab.Cache == c.Cache && head != 0 {
+			f = f.want(o.Slab.Addr)
+			f.Want, f.HasWant = o.Slab.Addr, true
+		}
+		c.unreadOr(f, err)
+		return
+	}
+	c.take(page, role{kind: roleCPU, node: s.Node, cpu: cpu})
+	w := freeWalk{c: c, s: s, headAt: n.CPUFreelist.At(addr), headRule: CPUList, cpu: cpu,
+		what: fmt.Sprintf("the free list of CPU %d", cpu)}
+	w.follow(head, func(i int, from uint64) {
+		c.hold(s.At(i), holder{slab.Place{Holder: slab.CPUList, CPU: cpu, Node: -1}, from})
+	})
+}
+
+// unreadOr adds a finding, or counts it as unread if the dump is what lacks it.
+func (c *cacheCheck) unreadOr(f Finding, err error) {
+	if missingMemory(err) {
+		c.cannot(err)
+		return
+	}
+	c.add(f)
+}
+
+// cpuPartial checks the slabs that a CPU keeps. Each counts those behind it and
+// itself (put_cpu_partial, mm/slub.c).
+func (c *cacheCheck) cpuPartial(cpu int, addr uint64) {
+	n := &c.sub
+	if !n.CPUPartial.Present() || !n.Next.Present() {
+		return
+	}
+	at, err := n.CPUPartial.Uint(c.k, addr)
+	if err != nil {
+		c.cannot(err)
+		return
+	}
+	link := n.CPUPartial.At(addr)
+	member := n.CPUPartial.Path
+	seen := map[uint64]bool{}
+	var list []*slab.Slab
+	for at != 0 {
+		s, err := c.m.SlabOf(at)
+		bad := func(r *Rule, text string, args ...any) {
+			f := finding(r, text, args...)
+			f.CPU, f.At, f.Member, f.Found, f.Slab, f.Page = cpu, link, member, word(at, 8), s, at
+			c.unreadOr(f, err)
+		}
+		switch {
+		case s == nil:
+			bad(CPUPartial, "the partial slabs of CPU %d lead to %#x, which is no slab", cpu, at)
+		case s.Cache != c.Cache:
+			bad(CPUPartial, "the partial slabs of CPU %d lead to %#x, a slab of %s", cpu, at, s.Cache.Name)
+		case seen[at]:
+			bad(FreeCycle, "the partial slabs of CPU %d lead back to %#x", cpu, at)
+			s = nil
+		}
+		if s == nil || s.Cache != c.Cache {
+			break
+		}
+		seen[at] = true
+		list = append(list, s)
+		c.take(at, role{kind: roleCPUPartial, node: s.Node, cpu: cpu})
+		link, member = n.Next.At(at), n.Next.Path
+		if at, err = n.Next.Uint(c.k, at); err != nil {
+			c.cannot(err)
+			break
+		}
+	}
+	if at == 0 {
+		c.cpuPartialCounts(cpu, list)
+	}
+}
+
+func (c *cacheCheck) cpuPartialCounts(cpu int, list []*slab.Slab) {
+	f := &c.sub.Behind
+	if !f.Present() {
+		return
+	}
+	for i, s := range list {
+		v, err := f.Uint(c.k, s.Addr)
+		want := uint64(len(list) - i)
+		if err != nil || v == want {
+			continue
+		}
+		x := finding(CPUCount, "partial slab %d of CPU %d counts %d slabs with itself, %d were found", i, cpu, int32(v), want)
+		x.CPU, x.Slab, x.At, x.Member, x.Offset = cpu, s, f.At(s.Addr), f.Path, f.Offset
+		x.Found, x.Expected = word(v, int(min(f.Size(), 8))), word(want, int(min(f.Size(), 8)))
+		c.add(x)
+	}
+}

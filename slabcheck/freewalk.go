@@ -1,0 +1,196 @@
+package slabcheck
+
+import (
+	"errors"
+	"math/bits"
+
+	"github.com/kdive/kdive/fault"
+	"github.com/kdive/kdive/slab"
+)
+
+// missingMemory reports whether a read failed for want of the dump: its filter
+// left the page out, or its file ends before it.
+func missingMemory(err error) bool {
+	var e *fault.Error
+	if !errors.As(err, &e) {
+		return false
+	}
+	return e.Reason == fault.Excluded || e.Reason == fault.Truncated || e.Reason == fault.Damaged
+}
+
+// objectSet is a set of objects of a slab by their indexes.
+type objectSet []uint64
+
+func newObjectSet(n int) objectSet { return make(objectSet, (n+63)/64) }
+
+func (b objectSet) has(i int) bool { return i/64 < len(b) && b[i/64]>>(i%64)&1 != 0 }
+
+func (b objectSet) set(i int) { b[i/64] |= 1 << (i % 64) }
+
+func (b objectSet) count() (n int) {
+	for _, w := range b {
+		n += bits.OnesCount64(w)
+	}
+	return n
+}
+
+// freeWalk follows a free list of SLUB.
+type freeWalk struct {
+	c        *cacheCheck
+	s        *slab.Slab
+	what     string
+	headAt   uint64 // where the head is
+	headRule *Rule
+	cpu      int
+	expect   int // how many objects should be on it, -1: not known
+
+	seen   objectSet
+	n      int
+	broken bool // it does not end
+}
+
+// follow goes from object at on; visit gets each object and where its address is.
+func (w *freeWalk) follow(at uint64, visit func(i int, from uint64)) {
+	if w.cpu >= 0 && w.headRule == CPUList {
+		w.expect = -1
+	}
+	w.seen = newObjectSet(w.s.Objects)
+	from := w.headAt
+	var prev, raw uint64
+	raw = at
+	for at != 0 {
+		i, ok := w.s.Index(at)
+		switch {
+		case !ok:
+			w.bad(w.classify(at, prev), prev, from, raw, at)
+			return
+		case w.seen.has(i):
+			w.bad(FreeCycle, prev, from, raw, at)
+			return
+		}
+		w.seen.set(i)
+		w.n++
+		visit(i, from)
+		next, word, err := w.s.NextFree(at)
+		if err != nil {
+			w.broken = true
+			w.c.cannot(err)
+			return
+		}
+		prev, from, raw, at = at, at+uint64(w.c.Layout().Link), word, next
+	}
+}
+
+// classify names the rule that a pointer to no object breaks.
+func (w *freeWalk) classify(to, prev uint64) *Rule {
+	s := w.s
+	if prev == 0 {
+		return w.headRule
+	}
+	if d := to - s.First(); to >= s.First() && d < uint64(s.Objects)*uint64(s.Cache.Size) {
+		return FreeAlign
+	}
+	if o, ok := w.c.m.Find(to); ok && o.Slab.Addr != s.Addr {
+		return FreeForeign
+	}
+	return FreePointer
+}
+
+func (w *freeWalk) bad(r *Rule, prev, from, raw, to uint64) {
+	w.broken = true
+	f := finding(r, "%s: %s leads to %#x", w.what, w.from(prev), to)
+	switch r {
+	case FreeCycle:
+		f.Text += ", which is on it already"
+	case FreeAlign:
+		f.Text += ", which is not the start of an object"
+	default:
+		f.Text += w.where(to)
+	}
+	f.Slab, f.CPU, f.At, f.Found, f.Target = w.s, w.cpu, from, word(raw, 8), to
+	if prev != 0 {
+		f.Object, f.Offset, f.Member = prev, w.c.Layout().Link, "free pointer"
+		f.Index, _ = w.s.Index(prev)
+	} else {
+		f.Member = "freelist"
+		f.Offset = int64(from - w.s.Addr)
+		if w.cpu >= 0 {
+			f.Offset = w.c.sub.CPUFreelist.Offset
+		}
+	}
+	if want, ok := w.recover(to); ok {
+		f.Want, f.HasWant = want, true
+		f.Expected = word(want, 8)
+		if prev != 0 {
+			f.Expected = word(w.s.LinkWord(prev, want), 8)
+		}
+	}
+	w.c.add(f)
+}
+
+func (w *freeWalk) from(prev uint64) string {
+	if prev == 0 {
+		return "the head"
+	}
+	return "object " + hex(prev)
+}
+
+func (w *freeWalk) where(to uint64) string {
+	o, ok := w.c.m.Find(to)
+	switch {
+	case ok && o.Slab.Addr != w.s.Addr && o.Index >= 0:
+		return ", in object " + hex(o.Addr) + " of " + o.Slab.Cache.Name + " in another slab"
+	case ok && o.Slab.Addr != w.s.Addr:
+		return ", in another slab, of " + o.Slab.Cache.Name
+	case to>>47 != 0 && to>>47 != 1<<17-1 && w.c.Layout().Mixed:
+		return ", which is no address: the word does not decode"
+	}
+	return ", no object of the slab"
+}
+
+// recover finds the object that a broken link should lead to: the rest of the
+// list is still chained, and its length is known.
+func (w *freeWalk) recover(found uint64) (want uint64, ok bool) {
+	rest := w.expect - w.n
+	switch {
+	case w.expect < 0 || rest < 0:
+		return 0, false
+	case rest == 0:
+		return 0, true
+	}
+	best, tie := 65, false
+	for i := range w.s.Objects {
+		o := w.s.Object(i)
+		if w.seen.has(i) || w.chain(o, rest+1) != rest {
+			continue
+		}
+		if _, held := w.c.held[o]; held {
+			continue
+		}
+		switch d := bits.OnesCount64(o ^ found); {
+		case d < best:
+			best, tie, want = d, false, o
+		case d == best:
+			tie = true
+		}
+	}
+	return want, best <= 64 && !tie
+}
+
+// chain is the number of objects from one on to the end, -1 if there is none up
+// to limit, or if it comes to what is on the list already.
+func (w *freeWalk) chain(at uint64, limit int) int {
+	n := 0
+	for ; at != 0; n++ {
+		i, ok := w.s.Index(at)
+		if !ok || n >= limit || w.seen.has(i) {
+			return -1
+		}
+		next, _, err := w.s.NextFree(at)
+		if err != nil {
+			return -1
+		}
+		at = next
+	}
+	return n
+}

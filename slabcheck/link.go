@@ -1,0 +1,144 @@
+package slabcheck
+
+import "fmt"
+
+// links is a doubly linked list under check. Addresses are those of struct
+// list_heads.
+type links struct {
+	name string
+	head uint64
+	// entry says whether a list_head can be at an address that a link names.
+	entry func(at uint64) bool
+}
+
+// maxList bounds a list.
+const maxList = 1 << 24
+
+// chain is one direction of a walk, as far as the links agree.
+type chain struct {
+	at   []uint64 // without the head
+	last uint64   // the entry, or the head, whose link is the first to disagree
+	link uint64   // that link
+	done bool     // it came round to the head
+	err  error    // the link leads to memory that cannot be read
+	why  string
+}
+
+func (ck *checker) listHead(at uint64) (next, prev uint64, err error) {
+	var b [16]byte
+	if err := ck.k.Read(b[:], at); err != nil {
+		return 0, 0, err
+	}
+	return ck.n.Next.In(b[:]), ck.n.Prev.In(b[:]), nil
+}
+
+// follow walks in one direction until the links disagree. stop ends the walk at
+// entries that the other direction came to.
+func (ck *checker) follow(l *links, reverse bool, stop map[uint64]bool) chain {
+	var c chain
+	c.last = l.head
+	next, prev, err := ck.listHead(l.head)
+	if err != nil {
+		c.err = err
+		return c
+	}
+	step := func(next, prev uint64) (uint64, uint64) {
+		if reverse {
+			return prev, next
+		}
+		return next, prev
+	}
+	ahead, _ := step(next, prev)
+	seen := map[uint64]bool{}
+	for {
+		c.link = ahead
+		switch {
+		case ahead == l.head:
+			// The head must lead back.
+			if _, back := step(next, prev); back == c.last {
+				c.done = true
+				return c
+			}
+			c.why = "the head's other link does not lead there"
+			return c
+		case seen[ahead]:
+			c.why = "it was on the way already"
+			return c
+		case stop[ahead]:
+			return c
+		case !l.entry(ahead):
+			c.why = "that is no entry"
+			return c
+		case len(c.at) >= maxList:
+			c.why = "the list is too long"
+			return c
+		}
+		n, p, err := ck.listHead(ahead)
+		if err != nil {
+			c.err, c.why = err, "that cannot be read"
+			return c
+		}
+		onward, back := step(n, p)
+		if back != c.last {
+			c.why = fmt.Sprintf("the entry there links back to %#x", back)
+			return c
+		}
+		seen[ahead] = true
+		c.at = append(c.at, ahead)
+		c.last, ahead = ahead, onward
+	}
+}
+
+// checkLinks walks a list from both ends, reports where the links disagree, and
+// returns the entries of both walks. whole is false if there may be more; the
+// error is that of the head.
+func (ck *checker) checkLinks(l *links, report func(Finding)) (entries []uint64, whole bool, err error) {
+	front := ck.follow(l, false, nil)
+	if front.err != nil && front.why == "" {
+		return nil, false, front.err
+	}
+	if front.done {
+		return front.at, true, nil
+	}
+	stop := map[uint64]bool{}
+	for _, at := range front.at {
+		stop[at] = true
+	}
+	back := ck.follow(l, true, stop)
+	entries = append(entries, front.at...)
+	for i := len(back.at) - 1; i >= 0; i-- {
+		entries = append(entries, back.at[i])
+	}
+	f, b := front.last, back.last
+	broken := func(at, found uint64, member string, want uint64, known bool, why string) {
+		x := finding(ListLink, "%s: %s of the entry at %#x leads to %#x: %s", l.name, member, at, found, why)
+		if at == l.head {
+			x.Text = fmt.Sprintf("%s: %s of the head at %#x leads to %#x: %s", l.name, member, at, found, why)
+		}
+		x.Member, x.Found = member, word(found, 8)
+		if member == "next" {
+			x.At = ck.n.Next.At(at)
+		} else {
+			x.At = ck.n.Prev.At(at)
+		}
+		if known {
+			x.Expected, x.Want, x.HasWant = word(want, 8), want, true
+		}
+		x.window = found == l.head || l.entry(found)
+		x.touches = []uint64{l.head, f, b, found}
+		report(x)
+	}
+	switch {
+	case front.link == b:
+		// The entry behind is the last one that the way back came to: only its
+		// link back is wrong.
+		broken(b, back.link, "prev", f, true, back.why)
+		return entries, true, nil
+	case back.link == f:
+		broken(f, front.link, "next", b, true, front.why)
+		return entries, true, nil
+	}
+	broken(f, front.link, "next", b, false, front.why)
+	broken(b, back.link, "prev", f, false, back.why)
+	return entries, false, nil
+}

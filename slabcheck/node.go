@@ -1,0 +1,238 @@
+package slabcheck
+
+import (
+	"fmt"
+
+	"github.com/kdive/kdive/kernel"
+)
+
+// role is where a slab is held.
+type role struct {
+	kind roleKind
+	node int // of the list
+	cpu  int // whose slab it is
+}
+
+type roleKind uint8
+
+const (
+	roleNone roleKind = iota
+	rolePartial
+	roleFull
+	roleFree
+	roleCPU
+	roleCPUPartial
+)
+
+func (r role) String() string {
+	switch r.kind {
+	case rolePartial:
+		return fmt.Sprintf("the partial list of node %d", r.node)
+	case roleFull:
+		return fmt.Sprintf("the full list of node %d", r.node)
+	case roleFree:
+		return fmt.Sprintf("the free list of node %d", r.node)
+	case roleCPU:
+		return fmt.Sprintf("CPU %d", r.cpu)
+	case roleCPUPartial:
+		return fmt.Sprintf("the partial list of CPU %d", r.cpu)
+	}
+	return "no list"
+}
+
+// take notes where a slab is held, once.
+func (c *cacheCheck) take(addr uint64, r role) {
+	if old, twice := c.roles[addr]; twice {
+		f := finding(ListTwice, "slab %#x is held by %v and by %v", addr, old, r)
+		f.Page, f.Node, f.CPU = addr, r.node, r.cpu
+		f.Slab, _ = c.m.SlabOf(addr)
+		f.window, f.touches = true, []uint64{addr, c.Addr}
+		c.add(f)
+		return
+	}
+	c.roles[addr] = r
+}
+
+// nodes checks what a cache has for NUMA nodes.
+func (c *cacheCheck) nodes() {
+	for id := range c.m.NodeCount() {
+		node, _ := c.NodePointers(id)
+		if node == 0 {
+			continue
+		}
+		if c.slub {
+			partial := c.nodeList(id, node, &c.sub.Partial, rolePartial)
+			c.nodeCount(NrPartial, id, node, &c.sub.NrPartial, partial, "slabs on the partial list")
+			if c.tracksFull() {
+				c.nodeList(id, node, &c.sub.Full, roleFull)
+			}
+			continue
+		}
+		c.nodeList(id, node, &c.sal.Partial, rolePartial)
+		c.nodeList(id, node, &c.sal.Full, roleFull)
+		free := c.nodeList(id, node, &c.sal.Free, roleFree)
+		c.nodeCount(NrFree, id, node, &c.sal.FreeSlabs, free, "slabs on the free list")
+	}
+}
+
+// tracksFull reports whether full slabs are on a list.
+func (c *cacheCheck) tracksFull() bool {
+	return !c.slub || c.Flags&c.flags.storeUser != 0 && c.sub.Full.Present()
+}
+
+// nodeList checks a list of slabs of a node and returns its length, -1 if that is
+// not known.
+func (c *cacheCheck) nodeList(id int, node uint64, f *kernel.Field, kind roleKind) int {
+	if !f.Present() {
+		return -1
+	}
+	off := uint64(c.n.SlabList.Offset)
+	r := role{kind: kind, node: id, cpu: -1}
+	l := links{
+		name: r.String(), head: f.At(node),
+		entry: func(at uint64) bool {
+			_, ok := c.m.FrameOf(at - off)
+			return ok
+		},
+	}
+	entries, whole, err := c.checkLinks(&l, func(x Finding) {
+		if at := x.At; at-l.head >= 16 {
+			if pfn, ok := c.m.FrameOf((at - off) &^ 15); ok {
+				x.Page = c.m.PageOf(pfn)
+			} else {
+				x.Page = at - off
+			}
+			x.Slab, _ = c.m.SlabOf(x.Page)
+			x.Offset = int64(at - x.Page)
+		} else {
+			x.Offset = int64(at - node)
+		}
+		x.Node = id
+		x.touches = append(x.touches, c.Addr, node)
+		c.add(x)
+	})
+	if err != nil {
+		c.cannot(fmt.Errorf("%s: %w", l.name, err))
+	}
+	if !whole {
+		c.broken[id] = true
+	}
+	for _, at := range entries {
+		c.listed(at-off, r)
+	}
+	if !whole {
+		return -1
+	}
+	return len(entries)
+}
+
+// listed checks one entry of a list of a node.
+func (c *cacheCheck) listed(addr uint64, r role) {
+	s, err := c.m.SlabOf(addr)
+	if s == nil {
+		c.notMarked(addr, r, err)
+		c.take(addr, r)
+		return
+	}
+	if s.Cache != c.Cache {
+		f := finding(ListForeign, "slab %#x on %v names the cache %s", addr, r, s.Cache.Name)
+		f.Slab, f.Node = s, r.node
+		f.At, f.Member = c.n.SlabCache.At(addr), "slab_cache"
+		f.Offset = c.n.SlabCache.Offset
+		f.Found, f.Expected = word(s.Cache.Addr, 8), word(c.Addr, 8)
+		c.add(f)
+		return
+	}
+	if s.Node != r.node {
+		f := finding(PageNode, "slab %#x on %v says that it is of node %d", addr, r, s.Node)
+		f.Slab, f.Node = s, r.node
+		f.At, f.Member, f.Offset = c.n.PageFlags.At(addr), "flags", c.n.PageFlags.Offset
+		if rec := c.rec(addr); rec != nil {
+			f.Found = word(rec.flags, 8)
+		}
+		c.add(f)
+	}
+	c.take(addr, r)
+}
+
+// notMarked reports what a list or a CPU names as a slab and is none by its page.
+func (c *cacheCheck) notMarked(addr uint64, r role, err error) {
+	for i := range c.strays {
+		if c.strays[i].addr == addr {
+			return // its cache pointer is what is wrong
+		}
+	}
+	f := finding(PageType, "page %#x, held by %v, is not marked as a slab", addr, r)
+	if pfn, ok := c.m.FrameOf(addr); !ok {
+		f = finding(ListForeign, "%v has %#x, which is no page structure", r, addr)
+	} else if c.m.PageOf(pfn) != addr {
+		f.Text = fmt.Sprintf("%#x, held by %v, is inside of a page structure", addr, r)
+	}
+	f.Page, f.Node, f.CPU = addr, r.node, r.cpu
+	f.At, f.Member = addr, "flags"
+	f.window, f.touches = true, []uint64{addr}
+	if v, err2 := c.n.PageFlags.Uint(c.k, addr); err2 == nil {
+		f.Found = word(v, 8)
+	} else {
+		c.cannot(err)
+		return
+	}
+	c.add(f)
+}
+
+// nodeCount compares a counter of a node with what was counted.
+func (c *cacheCheck) nodeCount(r *Rule, id int, node uint64, f *kernel.Field, counted int, what string) {
+	if !f.Present() || counted < 0 {
+		return
+	}
+	v, err := f.Uint(c.k, node)
+	if err != nil {
+		c.cannot(err)
+		return
+	}
+	if v == uint64(counted) {
+		return
+	}
+	x := finding(r, "node %d counts %d %s, %d were found", id, int64(v), what, counted)
+	x.Node, x.At, x.Offset, x.Member = id, f.At(node), f.Offset, f.Path
+	n := int(min(f.Size(), 8))
+	x.Found, x.Expected = word(v, n), word(uint64(counted), n)
+	x.window = int64(v)-int64(counted) <= 2*int64(len(c.cpus)) && int64(counted)-int64(v) <= 2*int64(len(c.cpus))
+	if r == NrObjects || r == NrFree {
+		x.window = true
+	}
+	x.touches = []uint64{node, c.Addr}
+	if r == NrSlabs && int64(v) > int64(counted) {
+		c.short = true
+	}
+	c.add(x)
+}
+
+// counters compares the counters of all slabs of a node with the slabs that
+// their pages show.
+func (c *cacheCheck) counters() {
+	slabs, objects, free := map[int]int{}, map[int]int{}, map[int]int{}
+	for i := range c.slabs {
+		s := &c.slabs[i]
+		if s.pending {
+			c.pending++
+			continue
+		}
+		slabs[s.Node]++
+		objects[s.Node] += s.Objects
+		free[s.Node] += s.Objects - s.Inuse
+	}
+	for id := range c.m.NodeCount() {
+		node, _ := c.NodePointers(id)
+		if node == 0 {
+			continue
+		}
+		if c.slub {
+			c.nodeCount(NrSlabs, id, node, &c.sub.NrSlabs, slabs[id], "slabs")
+			c.nodeCount(NrObjects, id, node, &c.sub.Total, objects[id], "objects")
+			continue
+		}
+		c.nodeCount(NrSlabs, id, node, &c.sal.TotalSlabs, slabs[id], "slabs")
+		c.nodeCount(NrFree, id, node, &c.sal.FreeObjects, free[id], "free objects")
+	}
+}

@@ -1,0 +1,78 @@
+package slabcheck
+
+import (
+	"github.com/kdive/kdive/kernel"
+)
+
+// pages checks the structures of a slab's pages.
+func (c *cacheCheck) pages(s *slabRec) {
+	c.pageTails(s)
+	if c.common.haveRefs && s.refs != c.common.refs {
+		f := finding(PageCount, "the page of slab %#x has a reference count of %d", s.Addr, s.refs)
+		f.Slab, f.At, f.Member, f.Offset = s.Slab, c.n.PageRefs.At(s.Addr), c.n.PageRefs.Path, c.n.PageRefs.Offset
+		f.Found, f.Expected = word(uint64(uint32(s.refs)), 4), word(uint64(uint32(c.common.refs)), 4)
+		f.Sure = Likely // whoever goes over all pages takes one for a moment
+		c.add(f)
+	}
+	if bad := s.flags & c.neverFlags(); bad != 0 {
+		f := finding(PageFlags, "the page of slab %#x has flags that slabs never have", s.Addr)
+		f.Slab, f.At, f.Member, f.Offset = s.Slab, c.n.PageFlags.At(s.Addr), c.n.PageFlags.Path, c.n.PageFlags.Offset
+		f.Found, f.Expected = word(s.flags, 8), word(s.flags&^bad, 8)
+		c.add(f)
+	}
+}
+
+// neverFlags are page flags that are of files' and of users' pages only.
+func (ck *checker) neverFlags() uint64 {
+	n := &ck.n
+	mask := uint64(0)
+	for _, e := range [...]kernel.Enum{n.LRU, n.Dirty, n.Uptodate, n.Writeback, n.Swapback, n.Unevict, n.Mlocked, n.Reserved} {
+		if e.Present() && e.Value >= 0 && e.Value < 32 {
+			mask |= 1 << e.Value
+		}
+	}
+	return mask
+}
+
+// pageTails checks that the pages behind the first one name it.
+func (c *cacheCheck) pageTails(s *slabRec) {
+	order := c.orderOf(s)
+	if order < 0 || s.tails == 1<<order-1 {
+		return
+	}
+	first, ok := c.m.FrameOf(s.Addr)
+	if !ok {
+		return
+	}
+	for i := uint64(1); i < 1<<order; i++ {
+		at := c.m.PageOf(first + i)
+		v, err := c.n.Compound.Uint(c.k, at)
+		if err != nil {
+			c.cannot(err)
+			continue
+		}
+		want := c.tailWord(s, order)
+		if v == want {
+			continue
+		}
+		f := finding(PageTail, "page %#x of slab %#x does not name the slab's first page", at, s.Addr)
+		f.Slab, f.Page, f.At, f.Member, f.Offset = s.Slab, at, c.n.Compound.At(at), c.n.Compound.Path, c.n.Compound.Offset
+		f.Found, f.Expected = word(v, 8), word(want, 8)
+		c.add(f)
+	}
+	if s.tails > 1<<order-1 {
+		f := finding(PageTail, "%d pages name slab %#x as their first, of 2^%d pages", s.tails+1, s.Addr, order)
+		f.Slab = s.Slab
+		f.Sure = Likely
+		c.add(f)
+	}
+}
+
+// tailWord is what a page that follows a slab's first one says: the address of
+// that, or a mask that gives it, in either case with bit 0 set.
+func (c *cacheCheck) tailWord(s *slabRec, order int) uint64 {
+	if c.common.masks {
+		return ^uint64(int64(c.n.PageSize)<<order-1) | 1
+	}
+	return s.Addr | 1
+}

@@ -1,0 +1,200 @@
+package slabcheck
+
+import (
+	"cmp"
+	"context"
+	"encoding/binary"
+	"slices"
+	"sync"
+
+	"github.com/kdive/kdive/kernel"
+	"github.com/kdive/kdive/slab"
+)
+
+// slabRec is a slab that its page says to be one.
+type slabRec struct {
+	*slab.Slab
+	tails   int
+	flags   uint64 // of its page
+	refs    int32
+	pending bool // it waits for RCU to be freed
+}
+
+// stray is a page that is marked as a slab's and names no cache.
+type stray struct {
+	addr, pfn, cache uint64
+	objects, inuse   int
+	tails            int
+	next, prev       uint64 // its links
+}
+
+// scanBlock is how many page frames are looked at at once: a multiple of the
+// largest slab, so that no slab lies across.
+const scanBlock = 1 << 16
+
+// scan finds all slabs by the structures of all pages.
+func (ck *checker) scan(ctx context.Context) error {
+	type block struct{ first, last uint64 }
+	var blocks []block
+	start, end, _ := ck.k.DirectMap()
+	next := uint64(0)
+	for e := range ck.k.PhysExtents(0, end-start-1) {
+		first, last := e.Paddr>>kernel.PageShift, (e.Paddr+e.Size-1)>>kernel.PageShift
+		for first = max(first, next); first <= last; first = next {
+			next = min(last+1, (first/scanBlock+1)*scanBlock)
+			// Extents of filtered dumps are short: one block for what is near.
+			if n := len(blocks); n > 0 && blocks[n-1].first/scanBlock == first/scanBlock {
+				blocks[n-1].last = next - 1
+			} else {
+				blocks = append(blocks, block{first, next - 1})
+			}
+		}
+	}
+	var mu sync.Mutex
+	return ck.parallel(ctx, len(blocks), func(i int) {
+		var found []slabRec
+		var strays []stray
+		unread := ck.m.ScanPages(ctx, blocks[i].first, blocks[i].last, func(p *slab.Page) {
+			if p.Slab == nil {
+				strays = append(strays, ck.newStray(p))
+				return
+			}
+			if p.Slab.Guarded() {
+				return
+			}
+			rec := slabRec{Slab: p.Slab, tails: p.Tails, flags: ck.n.PageFlags.In(p.Raw)}
+			if ck.n.PageRefs.Present() {
+				rec.refs = int32(ck.n.PageRefs.In(p.Raw))
+			}
+			rec.pending = ck.waitsForRCU(p)
+			found = append(found, rec)
+		})
+		mu.Lock()
+		defer mu.Unlock()
+		_ = unread // page structures of memory that is not there
+		ck.strays = append(ck.strays, strays...)
+		for _, r := range found {
+			c := ck.byCache[r.Cache]
+			c.slabs = append(c.slabs, r)
+		}
+	})
+}
+
+func (ck *checker) newStray(p *slab.Page) stray {
+	s := stray{addr: p.Addr, pfn: p.PFN, cache: p.Cache, tails: p.Tails}
+	at := ck.n.SlabList.Offset
+	if at >= 0 && at+16 <= int64(len(p.Raw)) {
+		s.next, s.prev = binary.LittleEndian.Uint64(p.Raw[at:]), binary.LittleEndian.Uint64(p.Raw[at+8:])
+	}
+	if ck.slub {
+		s.objects, s.inuse = int(ck.sub.Objects.In(p.Raw)), int(ck.sub.Inuse.In(p.Raw))
+	}
+	return s
+}
+
+// waitsForRCU reports whether the slab was given back and waits for readers: it
+// is out of all counters, and a callback lies over its links.
+func (ck *checker) waitsForRCU(p *slab.Page) bool {
+	if p.Slab.Cache.Flags&ck.flags.byRCU == 0 || !ck.n.RCUHead.Present() || !ck.n.RCUFunc.Present() {
+		return false
+	}
+	at := ck.n.RCUHead.Offset + ck.n.RCUFunc.Offset
+	if at < 0 || at+8 > int64(len(p.Raw)) {
+		return false
+	}
+	name, off, ok := ck.k.SymbolAt(binary.LittleEndian.Uint64(p.Raw[at:]))
+	return ok && off == 0 && (name == "rcu_free_slab" || name == "kmem_rcu_free")
+}
+
+// common is what most slabs say, where kernels differ and nothing declares it.
+type common struct {
+	refs          int32
+	haveRefs      bool
+	partialFlag   bool // slabs on partial lists are flagged
+	partialFrozen bool // slabs on CPUs' partial lists are frozen
+	tids          bool // transaction numbers of CPUs end in the CPU's number
+	masks         bool // pages that follow a first one have a mask for its address
+}
+
+// vote asks the majority.
+func (ck *checker) vote() {
+	refs := map[int32]int{}
+	for _, c := range ck.caches {
+		slices.SortFunc(c.slabs, func(a, b slabRec) int { return cmp.Compare(a.Addr, b.Addr) })
+		for i := range c.slabs {
+			refs[c.slabs[i].refs]++
+		}
+	}
+	most := 0
+	for v, n := range refs {
+		if n > most {
+			most, ck.common.refs, ck.common.haveRefs = n, v, ck.n.PageRefs.Present()
+		}
+	}
+	ck.common.masks = ck.usesMasks()
+	ck.common.tids = ck.slub && ck.tidsTell()
+	flagged, frozen, partial, kept := 0, 0, 0, 0
+	for _, c := range ck.caches {
+		if !ck.slub || partial > 500 && kept > 500 {
+			break
+		}
+		for _, n := range c.Nodes() {
+			for s, err := range n.List(slab.PartialSlabs) {
+				if err != nil || s == nil || partial > 1000 {
+					break
+				}
+				partial++
+				if r := c.rec(s.Addr); r != nil && ck.workingset(r.flags) {
+					flagged++
+				}
+			}
+		}
+		cpus, _ := c.CPUs()
+		for _, v := range cpus {
+			for _, s := range v.Partial {
+				if kept++; s.Frozen {
+					frozen++
+				}
+			}
+		}
+	}
+	ck.common.partialFlag = flagged > partial/2
+	ck.common.partialFrozen = kept == 0 || frozen > kept/2
+}
+
+// usesMasks looks at a few slabs of more than a page.
+func (ck *checker) usesMasks() bool {
+	masks, addresses := 0, 0
+	for _, c := range ck.caches {
+		for i := range c.slabs {
+			if c.slabs[i].tails == 0 {
+				continue
+			}
+			if masks+addresses >= 31 {
+				return masks > addresses
+			}
+			pfn, _ := ck.m.FrameOf(c.slabs[i].Addr)
+			if v, err := ck.n.Compound.Uint(ck.k, ck.m.PageOf(pfn+1)); err == nil && v == c.slabs[i].Addr|1 {
+				addresses++
+			} else {
+				masks++
+			}
+		}
+	}
+	return masks > addresses
+}
+
+func (ck *checker) workingset(flags uint64) bool {
+	v := ck.n.Workingset
+	return v.Present() && v.Value >= 0 && v.Value < 64 && flags>>v.Value&1 != 0
+}
+
+// rec is the record of the slab whose struct slab is at addr, nil if the cache
+// has none there.
+func (c *cacheCheck) rec(addr uint64) *slabRec {
+	i, ok := slices.BinarySearchFunc(c.slabs, addr, func(r slabRec, a uint64) int { return cmp.Compare(r.Addr, a) })
+	if !ok {
+		return nil
+	}
+	return &c.slabs[i]
+}

@@ -1,0 +1,80 @@
+package slabcheck
+
+import (
+	"slices"
+)
+
+// settle decides which findings an interrupted update explains: a CPU was
+// stopped in the allocator and still has the slab, the list or the cache in its
+// registers or on its stack.
+func (ck *checker) settle(list []*Finding) {
+	if ck.opt.Frames == nil || !slices.ContainsFunc(list, func(f *Finding) bool { return f.window }) {
+		return
+	}
+	frames := ck.opt.Frames()
+	for _, f := range list {
+		if !f.window {
+			continue
+		}
+		for i := range frames {
+			if at := holds(&frames[i], f.touches); at != 0 {
+				f.Sure = InFlight
+				f.Proof = &Proof{CPU: frames[i].CPU, Function: frames[i].Function, PC: frames[i].PC, Holds: at}
+				break
+			}
+		}
+	}
+}
+
+func holds(f *Frame, touches []uint64) uint64 {
+	for _, at := range touches {
+		if at != 0 && slices.Contains(f.Words, at) {
+			return at
+		}
+	}
+	return 0
+}
+
+// checkStrays reports pages that are marked as slabs and name no cache, and says
+// which cache misses one.
+func (ck *checker) checkStrays() {
+	for i := range ck.strays {
+		s := &ck.strays[i]
+		if ck.inFence(s) {
+			continue
+		}
+		f := finding(PageCache, "page %#x is marked as a slab and names the cache %#x, which is none", s.addr, s.cache)
+		f.Page, f.At, f.Member, f.Offset = s.addr, ck.n.SlabCache.At(s.addr), ck.n.SlabCache.Path, ck.n.SlabCache.Offset
+		f.Found = word(s.cache, 8)
+		f.window, f.touches = s.cache == 0, []uint64{s.addr}
+		if c := ck.ownerOf(s); c != nil {
+			f.Cache = c.Cache
+			f.Expected, f.Want, f.HasWant = word(c.Addr, 8), c.Addr, true
+		}
+		ck.findings = append(ck.findings, &f)
+	}
+}
+
+// ownerOf is the cache that a slab without one is of: a list or a CPU has it, or
+// exactly one cache counts a slab of that size too much.
+func (ck *checker) ownerOf(s *stray) *cacheCheck {
+	var short []*cacheCheck
+	for _, c := range ck.caches {
+		if _, held := c.roles[s.addr]; held {
+			return c
+		}
+		if c.short && (!ck.slub || c.PerSlab == s.objects) && 1<<c.Order-1 == s.tails {
+			short = append(short, c)
+		}
+	}
+	if len(short) == 1 {
+		return short[0]
+	}
+	return nil
+}
+
+// inFence reports whether a page is of KFENCE's pool, whose pages are slabs of no
+// cache while they are not used.
+func (ck *checker) inFence(s *stray) bool {
+	return ck.m.InFence(ck.m.MemoryOf(s.pfn))
+}

@@ -1,0 +1,295 @@
+// Package slabcheck looks for contradictions in the kernel's object allocators.
+//
+// A sound allocator obeys rules (Rules): free lists end, counters count, links
+// agree in both directions, red zones are whole. Check goes through all of them
+// for all caches, in parallel, and reports each breach as a Finding with what is
+// in memory, what should be there, and how sure it is; one broken slab never
+// stops the next. The package knows SLUB and SLAB as package slab reads them, and
+// nothing of what objects mean, of stacks, nor of text. Start from Check.
+package slabcheck
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"runtime"
+	"slices"
+	"sync"
+
+	"github.com/kdive/kdive/mapped"
+	"github.com/kdive/kdive/slab"
+)
+
+// Options of Check.
+type Options struct {
+	Caches []*slab.Cache // to check; nil: all
+	// Frames are what the CPUs ran when they were stopped, asked for only if a
+	// finding may be an update that was interrupted. It may be nil.
+	Frames   func() []Frame
+	Progress func(done, total int)
+}
+
+// Frame is a function of the allocator that a CPU was in.
+type Frame struct {
+	CPU      int
+	Function string
+	PC       uint64
+	Words    []uint64 // its registers and what it has on the stack
+}
+
+// Report is what Check found.
+type Report struct {
+	Findings []*Finding // by cache in the order of the kernel's list, by address in a cache
+	Omitted  int        // findings beyond the limit for each rule and cache
+	Caches   int
+	Slabs    int
+	Objects  int // in those slabs
+	Free     int // of them, on lists
+	Pending  int // slabs that wait for RCU to be freed
+	Unread   int // pages, lists and objects that the dump does not have
+	UnreadAt []error
+}
+
+// perRule bounds the findings of one rule in one cache.
+const perRule = 200
+
+// Check checks caches. The error is that of a canceled context or of what every
+// rule needs; what a single rule cannot read is counted as unread.
+func Check(ctx context.Context, k slab.Memory, m *slab.Model, opt Options) (*Report, error) {
+	ck := &checker{k: k, m: m, opt: opt, slub: m.Allocator() == "SLUB"}
+	if err := ck.load(); err != nil {
+		return nil, err
+	}
+	if err := ck.scan(ctx); err != nil {
+		return nil, err
+	}
+	ck.vote()
+	ck.checkCacheList()
+	caches := make([]*cacheCheck, 0, len(ck.caches))
+	for _, c := range ck.caches {
+		if opt.Caches == nil || slices.Contains(opt.Caches, c.Cache) {
+			caches = append(caches, c)
+		}
+	}
+	if err := ck.run(ctx, caches); err != nil {
+		return nil, err
+	}
+	return ck.report(caches), ctx.Err()
+}
+
+// checker is one run of Check.
+type checker struct {
+	k     slab.Memory
+	m     *slab.Model
+	opt   Options
+	slub  bool
+	n     needs
+	sub   subNeeds
+	sal   salNeeds
+	flags flags
+	wipes bool // objects are wiped when they are freed
+	cpus  []int
+
+	caches  []*cacheCheck
+	byCache map[*slab.Cache]*cacheCheck
+	strays  []stray // slabs of no cache
+	common  common
+
+	trackOnce sync.Once
+	track     trackNeeds
+	jiffies   uint64
+	codeSeen  sync.Map // address -> whether it is code
+
+	findings []*Finding // of no cache
+	unread   int
+	unreadAt []error
+}
+
+// cacheCheck is the check of one cache.
+type cacheCheck struct {
+	*slab.Cache
+	*checker
+	order int
+	slabs []slabRec
+
+	roles   map[uint64]role   // where a slab is held, by address of its struct slab
+	held    map[uint64]holder // free objects outside their slabs' lists
+	short   bool              // a node counts more slabs than there are
+	broken  map[int]bool      // nodes with a list that does not lead everywhere
+	origLen int               // bytes of the size that was asked for, 0: not recorded
+	extra   bool              // what was not asked for is a red zone
+
+	mu       sync.Mutex
+	findings []*Finding
+	count    map[*Rule]int
+	omitted  int
+	free     int
+	objects  int
+	pending  int
+	unread   int
+	unreadAt []error
+}
+
+func (ck *checker) load() error {
+	if err := ck.k.Bind(&ck.n); err != nil {
+		return fmt.Errorf("slabcheck: %w", err)
+	}
+	var err error
+	if ck.slub {
+		err = ck.k.Bind(&ck.sub)
+	} else {
+		err = ck.k.Bind(&ck.sal)
+	}
+	if err != nil {
+		return fmt.Errorf("slabcheck: %w", err)
+	}
+	ck.flags = ck.n.cacheFlags()
+	ck.wipes = ck.keyEnabled()
+	if ck.cpus, err = ck.k.PossibleCPUs(); err != nil {
+		return fmt.Errorf("slabcheck: %w", err)
+	}
+	ck.byCache = map[*slab.Cache]*cacheCheck{}
+	list, _ := ck.m.Caches()
+	for i, c := range list {
+		cc := &cacheCheck{Cache: c, checker: ck, order: i, roles: map[uint64]role{}, held: map[uint64]holder{},
+			broken: map[int]bool{}, count: map[*Rule]int{}}
+		ck.caches = append(ck.caches, cc)
+		ck.byCache[c] = cc
+	}
+	return nil
+}
+
+// keyEnabled is the static key init_on_free.
+func (ck *checker) keyEnabled() bool {
+	if ck.n.WipeFree == 0 || !ck.n.KeyCount.Present() {
+		return false
+	}
+	v, err := ck.n.KeyCount.Int(ck.k, uint64(ck.n.WipeFree))
+	return err == nil && int32(v) > 0
+}
+
+// run checks the structures of all caches, then all slabs.
+func (ck *checker) run(ctx context.Context, caches []*cacheCheck) error {
+	total := 2 * len(caches)
+	err := ck.parallel(ctx, len(caches), func(i int) {
+		caches[i].structures()
+		ck.progress(i, total)
+	})
+	if err != nil {
+		return err
+	}
+	ck.checkStrays()
+	type piece struct {
+		c        *cacheCheck
+		from, to int
+	}
+	const slabsAtOnce = 64
+	var work []piece
+	for _, c := range caches {
+		for i := 0; i < len(c.slabs); i += slabsAtOnce {
+			work = append(work, piece{c, i, min(i+slabsAtOnce, len(c.slabs))})
+		}
+	}
+	return ck.parallel(ctx, len(work), func(i int) {
+		work[i].c.checkSlabs(work[i].from, work[i].to)
+		ck.progress(len(caches)+i*len(caches)/len(work), total)
+	})
+}
+
+func (ck *checker) progress(done, total int) {
+	if ck.opt.Progress != nil {
+		ck.opt.Progress(done, total)
+	}
+}
+
+// parallel runs do for 0 to n-1 on all processors.
+func (ck *checker) parallel(ctx context.Context, n int, do func(i int)) error {
+	var wg sync.WaitGroup
+	var mu sync.Mutex
+	var failed error
+	next := 0
+	take := func() (int, bool) {
+		mu.Lock()
+		defer mu.Unlock()
+		if next >= n || failed != nil || ctx.Err() != nil {
+			return 0, false
+		}
+		next++
+		return next - 1, true
+	}
+	for range min(n, runtime.GOMAXPROCS(0)) {
+		wg.Go(func() {
+			err := mapped.Guard(func() error {
+				for i, ok := take(); ok; i, ok = take() {
+					do(i)
+				}
+				return nil
+			})
+			if err != nil {
+				mu.Lock()
+				failed = err
+				mu.Unlock()
+			}
+		})
+	}
+	wg.Wait()
+	if failed == nil {
+		failed = ctx.Err()
+	}
+	return failed
+}
+
+// report puts the findings in order.
+func (ck *checker) report(caches []*cacheCheck) *Report {
+	r := &Report{Findings: ck.findings, Unread: ck.unread, UnreadAt: ck.unreadAt, Caches: len(caches)}
+	for _, c := range caches {
+		slices.SortStableFunc(c.findings, func(a, b *Finding) int {
+			return cmp.Or(cmp.Compare(a.Page, b.Page), cmp.Compare(a.Object, b.Object), cmp.Compare(a.At, b.At), cmp.Compare(a.Rule.ID, b.Rule.ID))
+		})
+		r.Findings = append(r.Findings, c.findings...)
+		r.Omitted += c.omitted
+		r.Slabs += len(c.slabs)
+		r.Objects += c.objects
+		r.Free += c.free + len(c.held)
+		r.Pending += c.pending
+		r.Unread += c.unread
+		r.UnreadAt = append(r.UnreadAt, c.unreadAt...)
+	}
+	ck.settle(r.Findings)
+	for _, f := range r.Findings {
+		f.Near = ck.neighbours(f)
+	}
+	return r
+}
+
+// maxUnread bounds the reasons that are kept of a cache.
+const maxUnread = 20
+
+// cannot counts what could not be read.
+func (c *cacheCheck) cannot(err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.unread++; len(c.unreadAt) < maxUnread {
+		c.unreadAt = append(c.unreadAt, fmt.Errorf("%s: %w", c.Name, err))
+	}
+}
+
+// add takes a finding of the cache.
+func (c *cacheCheck) add(f Finding) {
+	f.Cache = c.Cache
+	if f.Slab != nil && f.Page == 0 {
+		f.Page = f.Slab.Addr
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.count[f.Rule]++; c.count[f.Rule] > perRule {
+		c.omitted++
+		return
+	}
+	c.findings = append(c.findings, &f)
+}
+
+// finding is a finding about nothing in particular yet.
+func finding(r *Rule, text string, args ...any) Finding {
+	return Finding{Rule: r, Text: fmt.Sprintf(text, args...), Node: -1, CPU: -1, Index: -1}
+}

@@ -1,0 +1,197 @@
+package slabcheck
+
+import (
+	"fmt"
+
+	"github.com/kdive/kdive/kernel"
+	"github.com/kdive/kdive/slab"
+)
+
+// checkSlabs checks the slabs of a cache from one to another.
+func (c *cacheCheck) checkSlabs(from, to int) {
+	for i := from; i < to; i++ {
+		s := &c.slabs[i]
+		c.pages(s)
+		if c.Err != nil {
+			continue
+		}
+		var free objectSet
+		if c.slub {
+			free = c.subSlab(s)
+		} else {
+			free = c.salSlab(s)
+		}
+		c.mu.Lock()
+		c.objects += s.Objects
+		c.free += free.count()
+		c.mu.Unlock()
+	}
+}
+
+// subSlab checks a slab of SLUB and returns the objects on its free list.
+func (c *cacheCheck) subSlab(s *slabRec) objectSet {
+	n := &c.sub
+	here := func(r *Rule, m *kernel.Field, v uint64, size int, text string, args ...any) Finding {
+		f := finding(r, text, args...)
+		f.Slab, f.At, f.Member, f.Offset, f.Found = s.Slab, m.At(s.Addr), m.Path, m.Offset, word(v, size)
+		f.touches = []uint64{s.Addr, s.Base}
+		return f
+	}
+	if want, ok := c.objectsOf(s); ok && s.Objects != want {
+		c.add(here(SlabObjects, &n.Objects, uint64(s.Objects), 2, "slab %#x says that it has %d objects", s.Addr, s.Objects).want(uint64(want)))
+	}
+	w := freeWalk{c: c, s: s.Slab, headAt: c.n.Freelist.At(s.Addr), headRule: FreeHead, cpu: -1, expect: s.Objects - s.Inuse,
+		what: "the free list of slab " + hex(s.Addr)}
+	w.follow(s.FreeHead(), func(i int, from uint64) {
+		if h, twice := c.held[s.Object(i)]; twice {
+			f := finding(FreeTwice, "object %#x is on the free list of its slab and held by %v (at %#x)", s.Object(i), h.place, h.at)
+			c.at(&f, s.At(i))
+			f.CPU, f.At, f.Found = h.place.CPU, from, word(s.Object(i), 8)
+			f.window, f.touches = true, []uint64{s.Object(i), s.Addr}
+			c.add(f)
+		}
+	})
+	role := c.roles[s.Addr]
+	if !w.broken && w.n != s.Objects-s.Inuse {
+		f := here(SlabInuse, &n.Inuse, uint64(s.Inuse), 2, "slab %#x counts %d of %d objects in use, and has %d on its free list", s.Addr, s.Inuse, s.Objects, w.n)
+		f = f.want(uint64(s.Objects - w.n))
+		f.window = true
+		c.add(f)
+	} else if w.broken && s.Inuse > s.Objects {
+		c.add(here(SlabInuse, &n.Inuse, uint64(s.Inuse), 2, "slab %#x counts %d of %d objects in use", s.Addr, s.Inuse, s.Objects))
+	}
+	if s.pending {
+		return w.seen
+	}
+	c.frozen(s, role, here)
+	c.onList(s, role, w.n, w.broken, here)
+	c.debugSlab(s, w.seen, w.broken)
+	return w.seen
+}
+
+// objectsOf is how many objects a slab should have: as many as fit into the
+// pages that name it.
+func (c *cacheCheck) objectsOf(s *slabRec) (int, bool) {
+	order := c.orderOf(s)
+	if order < 0 || c.Size <= 0 {
+		return 0, false
+	}
+	return int(min(int64(kernel.PageSize)<<order/c.Size, 1<<15-1)), true
+}
+
+// orderOf is the order of a slab's pages: the cache's usual or least one,
+// whichever the pages that follow fit better; -1 if neither can be.
+func (c *cacheCheck) orderOf(s *slabRec) int {
+	best, distance := -1, 0
+	for _, o := range c.orders() {
+		d := 1<<o - 1 - s.tails
+		if d < 0 {
+			d = -d
+		}
+		if best < 0 || d < distance {
+			best, distance = o, d
+		}
+	}
+	return best
+}
+
+// orders are the orders that slabs of the cache may have.
+func (c *cacheCheck) orders() []int {
+	list := []int{c.Order}
+	if c.slub && c.sub.Min.Present() {
+		if v, err := c.sub.Min.Uint(c.k, c.Addr); err == nil && v>>16&0xffff <= 10 {
+			for o := c.Order - 1; o >= int(v>>16&0xffff); o-- {
+				list = append(list, o)
+			}
+		}
+	}
+	return list
+}
+
+type reporter func(r *Rule, m *kernel.Field, v uint64, size int, text string, args ...any) Finding
+
+// frozen checks the mark of slabs that CPUs own.
+func (c *cacheCheck) frozen(s *slabRec, r role, here reporter) {
+	want := false
+	switch r.kind {
+	case roleCPU:
+		want = true
+	case roleCPUPartial:
+		want = c.common.partialFrozen
+	}
+	if s.Frozen == want {
+		return
+	}
+	text := fmt.Sprintf("slab %#x is frozen, and held by %v", s.Addr, r)
+	if want {
+		text = fmt.Sprintf("slab %#x is not frozen, and held by %v", s.Addr, r)
+	}
+	v := uint64(0)
+	if s.Frozen {
+		v = 1
+	}
+	f := here(SlabFrozen, &c.sub.Frozen, v, 1, "%s", text).want(1 - v)
+	f.window = true
+	f.touches = append(f.touches, c.Addr)
+	c.add(f)
+}
+
+// onList checks that the slab is where its free objects ask it to be.
+func (c *cacheCheck) onList(s *slabRec, r role, free int, broken bool, here reporter) {
+	lost := func(text string, args ...any) {
+		f := finding(ListLost, text, args...)
+		f.Slab, f.Node = s.Slab, s.Node
+		f.window, f.touches = true, []uint64{s.Addr, s.Base, c.Addr}
+		if c.broken[s.Node] {
+			f.Sure = Likely // it may be on what could not be followed
+		}
+		c.add(f)
+	}
+	kind := func(text string, args ...any) {
+		f := finding(ListKind, text, args...)
+		f.Slab, f.Node = s.Slab, s.Node
+		f.window, f.touches = true, []uint64{s.Addr, s.Base, c.Addr}
+		c.add(f)
+	}
+	full := free == 0 && !broken
+	switch {
+	case r.kind == roleNone && s.Frozen:
+		// said already
+	case r.kind == roleNone && free > 0:
+		lost("slab %#x has %d free objects and is on no list", s.Addr, free)
+	case r.kind == roleNone && full && s.Inuse == s.Objects && c.tracksFull():
+		lost("slab %#x is full and not on the list of full slabs", s.Addr)
+	case r.kind == rolePartial && full:
+		kind("slab %#x is on %v and has no free object", s.Addr, r)
+	case r.kind == roleFull && free > 0:
+		kind("slab %#x is on %v and has %d free objects", s.Addr, r, free)
+	}
+	if c.common.partialFlag && c.workingset(s.flags) != (r.kind == rolePartial) && !c.broken[s.Node] {
+		bit := uint64(1) << c.n.Workingset.Value
+		f := here(SlabPartial, &c.n.PageFlags, s.flags, 8, "slab %#x is held by %v, its flag for the partial list says otherwise", s.Addr, r).want(s.flags ^ bit)
+		f.window = true
+		c.add(f)
+	}
+}
+
+// neighbours are the objects around the place of a finding.
+func (ck *checker) neighbours(f *Finding) []Neighbour {
+	if f.Slab == nil || f.Index < 0 || f.Slab.Cache.Err != nil {
+		return nil
+	}
+	var list []Neighbour
+	for _, i := range [...]int{f.Index - 1, f.Index + 1} {
+		if i < 0 || i >= f.Slab.Objects {
+			continue
+		}
+		o := f.Slab.At(i)
+		n := Neighbour{Object: o.Addr, Index: i}
+		n.State, n.Place, _ = o.State()
+		list = append(list, n)
+	}
+	return list
+}
+
+func hex(v uint64) string { return fmt.Sprintf("%#x", v) }
+
+var _ = slab.Free

@@ -1,0 +1,88 @@
+package slabcheck
+
+import (
+	"bytes"
+
+	"github.com/kdive/kdive/kernel"
+)
+
+// trackNeeds are of struct track (mm/slub.c).
+type trackNeeds struct {
+	Size kernel.Size  `need:"track"`
+	Addr kernel.Field `need:"track.addr"`
+	CPU  kernel.Field `need:"track.cpu"`
+	PID  kernel.Field `need:"track.pid"`
+	When kernel.Field `need:"track.when"`
+}
+
+// tracks is the layout of struct track; its size is 0 if the kernel has none.
+func (ck *checker) tracks() *trackNeeds {
+	ck.trackOnce.Do(func() {
+		if ck.k.Bind(&ck.track) != nil || ck.track.Size < 0 || ck.track.Size > 1024 {
+			ck.track.Size = 0
+		}
+		if ck.n.Jiffies != 0 {
+			var b [8]byte
+			if ck.k.Read(b[:], uint64(ck.n.Jiffies)) == nil {
+				ck.jiffies = le64(b[:])
+			}
+		}
+	})
+	return &ck.track
+}
+
+// maxPID is PID_MAX_LIMIT (include/linux/threads.h).
+const maxPID = 4 << 20
+
+// trackRecords checks who allocated and who freed the object: code, a CPU, a
+// task, and a time that is not to come.
+func (o *objectBytes) trackRecords() {
+	c := o.c
+	t := c.tracks()
+	if c.Flags&c.flags.storeUser == 0 || t.Size == 0 {
+		return
+	}
+	for i, name := range [...]string{"allocation", "release"} {
+		from := o.d.tracks + int64(i)*int64(t.Size)
+		b := o.part(from, from+int64(t.Size))
+		if b == nil || other(b, 0) < 0 {
+			continue // never
+		}
+		bad := func(f *kernel.Field, text string, args ...any) {
+			x := finding(Track, "the record of the "+name+" "+text, args...)
+			x.Slab, x.Object, x.Index, x.Sure = o.s.Slab, o.s.Object(o.i), o.i, max(o.sure, Likely)
+			x.Offset, x.Member = from+f.Offset, f.Path
+			x.At = x.Object + uint64(x.Offset)
+			x.Found = bytes.Clone(f.Bytes(b))
+			c.add(x)
+		}
+		addr := t.Addr.In(b)
+		cpu, pid := int32(t.CPU.In(b)), int32(t.PID.In(b))
+		switch {
+		case addr == 0 && cpu == 0 && pid == 0:
+		case !c.isCode(addr):
+			bad(&t.Addr, "names %#x, which is no code", addr)
+		case cpu < 0 || int(cpu) > c.cpus[len(c.cpus)-1]:
+			bad(&t.CPU, "names CPU %d", cpu)
+		case pid < 0 || pid > maxPID:
+			bad(&t.PID, "names the process %d", pid)
+		case c.jiffies != 0 && int64(t.When.In(b)-c.jiffies) > 1:
+			bad(&t.When, "is of %d jiffies from now", int64(t.When.In(b)-c.jiffies))
+		}
+	}
+}
+
+// isCode reports whether an address is that of a symbol: of text, the loader
+// knows no others that functions call from.
+func (ck *checker) isCode(addr uint64) bool {
+	if v, ok := ck.codeSeen.Load(addr); ok {
+		return v.(bool)
+	}
+	_, off, ok := ck.k.SymbolAt(addr)
+	ok = ok && off < 1<<20
+	if addr>>63 == 0 {
+		ok = false
+	}
+	ck.codeSeen.Store(addr, ok)
+	return ok
+}
