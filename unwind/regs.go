@@ -91,3 +91,15 @@ const (
 	iretSize    = 5 * 8
 	segmentMask = 0xffff // the rest of the word is other state with FRED
 )
+
+// Saved is where on the stack the registers are; high is the first address
+// behind them. Both are 0 for those of a note.
+func (p *PtRegs) Saved() (low, high uint64) {
+	switch {
+	case p.Addr == 0:
+		return 0, 0
+	case p.Partial:
+		return p.Addr + iretOffset, p.Addr + ptRegsSize
+	}
+	return p.Addr, p.Addr + ptRegsSize
+}

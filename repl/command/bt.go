@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/kdive/kdive/kernel"
 	"github.com/kdive/kdive/repl"
 	"github.com/kdive/kdive/repl/output"
 	"github.com/kdive/kdive/task"
@@ -16,7 +17,7 @@ import (
 func bt(t *Target) *repl.Command {
 	return &repl.Command{
 		Name:     "bt",
-		Synopsis: "[-a | -c cpus | -p | -g] [-n idle] [-fFrtTelsxd] [-R ref] [pid | task] ...\n[-I ip] [-S sp] [pid | task]\n-E | -v",
+		Synopsis: "[-a | -c cpus | -p | -g] [-n idle] [-fFrtTeolsxd] [-R ref] [pid | task] ...\n[-I ip] [-S sp] [pid | task]\n-E | -v | -O",
 		Summary:  "print the stack frames of tasks",
 		Detail: `
 Without an operand the current task is meant. Each numbered line is one function
@@ -41,11 +42,14 @@ frames up to there are shown, and why there are no more.`,
 			{Name: "d", Help: "offsets in decimal"},
 			{Name: "f", Help: "the words of each frame"},
 			{Name: "F", Help: "the words of each frame, symbols and [cache] in place of addresses; -FF: [address:cache]"},
+			{Name: "inside", Help: "with -F, how far into its object a word points: [cache+0x18]"},
 			{Name: "r", Help: "the words of the whole stack, symbols in place of addresses"},
 			{Name: "t", Help: "addresses of code on the stack, from where the task stands"},
 			{Name: "T", Help: "addresses of code on the whole stack, also old ones"},
 			{Name: "e", Help: "registers that exceptions saved on the stack, also old ones"},
 			{Name: "E", Help: "registers saved on the interrupt and exception stacks of all CPUs"},
+			{Name: "o", Help: "every address of code from where the task stands is a frame, also old ones: for stacks whose frames are lost"},
+			{Name: "O", Help: "make -o what bt does without it, or the other way round"},
 			{Name: "v", Help: "look for stacks that grew beyond their end"},
 			{Name: "n", Arg: "idle", Help: "leave out idle tasks"},
 			{Name: "R", Arg: "ref", Help: "only tasks with this function, return address or stack address in a frame"},
@@ -62,7 +66,17 @@ frames up to there are shown, and why there are no more.`,
 }
 
 func runBt(ctx context.Context, t *Target, c *repl.Call) error {
+	if what, ok := c.Value("n"); ok && what != "idle" {
+		return c.Usage("-n knows idle only, not %s", what)
+	}
 	switch {
+	case c.Has("O"):
+		t.scanStacks = !t.scanStacks
+		method := map[bool]string{true: "old", false: "new"}[t.scanStacks]
+		c.Out.Note("bt: use %s bt method by default", method)
+		return nil
+	case c.Has("a") && c.Has("g"):
+		return c.Usage("-a and -g exclude each other")
 	case c.Has("v"):
 		return t.checkStacks(ctx, c)
 	case c.Has("E"):
@@ -156,6 +170,7 @@ func (t *Target) ranOn(c *repl.Call, spec string) ([]*task.Task, error) {
 
 // tracer is the unwinder of the dump with the sites it met.
 type tracer struct {
+	kernel   *kernel.Kernel
 	unwinder *unwind.Unwinder
 	table    *task.Table
 	sites    map[siteKey]site
@@ -181,6 +196,7 @@ func (t *Target) unwinder() (*tracer, error) {
 			}
 		}
 		t.tracing = &tracer{
+			kernel:   t.Opened.Kernel,
 			unwinder: unwind.New(t.Opened.Kernel, unwind.Config{StackSize: table.StackSize(), Running: running}),
 			table:    table, sites: map[siteKey]site{},
 		}

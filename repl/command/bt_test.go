@@ -152,3 +152,25 @@ func BenchmarkBt(b *testing.B) {
 		}
 	}
 }
+
+// The tiny dump has a word of the frame below, which a scan shows, too.
+func TestScannedTrace(t *testing.T) {
+	text, rows := tinyCheck(t, "bt -o")
+	if !strings.Contains(text, "] __shm_close at ffffffffbe378c5e\n") || !strings.Contains(text, "ORIG_RAX: 00000000000000e7  CS: 0033") || strings.Contains(text, "guess") {
+		t.Errorf("%d rows:\n%s", len(rows), text)
+	}
+	if got := tinyText(t, "set inline off", "bt 2"); got[strings.Index(got, "PID"):] != tinyText(t, "bt -o 2") {
+		t.Errorf("bt -o 2 is not bt 2:\n%s", got)
+	}
+	both := tinyText(t, "bt -O", "bt", "bt -O", "set inline off", "bt")
+	if !strings.HasPrefix(both, "bt: use old bt method by default\n") || strings.Count(both, "__shm_close at") != 1 {
+		t.Errorf("bt -O:\n%s", both)
+	}
+	inside := tinyText(t, "bt -F --inside")
+	if plain := tinyText(t, "bt -F"); !strings.Contains(inside, "+0x") || strings.Contains(plain, "+0x") || !strings.Contains(inside, "[mm_struct+0x60]") {
+		t.Errorf("bt -F --inside:\n%s", inside)
+	}
+	for _, line := range []string{"bt -n busy", "bt -a -g"} {
+		tinyFailure(t, line)
+	}
+}

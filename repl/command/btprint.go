@@ -14,7 +14,8 @@ type tracePrinter struct {
 	task    *task.Task
 	lines   bool      // -l
 	offsets bool      // -s
-	form    string    // f, F, r, t, T or e; "" for none
+	form    string    // f, F, r, t, T, e or o; "" for none
+	inside  bool      // say how far into objects words point (-F)
 	notes   annotator // what words are said to point to (-F, -r); nil: nothing
 	inline  bool
 	radix   int
@@ -43,7 +44,10 @@ func (t *Target) tracePrinter(c *repl.Call) (*tracePrinter, error) {
 		return nil, err
 	}
 	p := &tracePrinter{tracer: tr, t: t, c: c, lines: c.Has("l"), offsets: c.Has("s"),
-		form: c.Last("f", "F", "r", "t", "T", "e"), inline: c.Shell.Settings.Inline, radix: c.Radix()}
+		form: c.Last("f", "F", "r", "t", "T", "e", "o"), inside: c.Has("inside"), inline: c.Shell.Settings.Inline, radix: c.Radix()}
+	if p.form == "" && t.scanStacks {
+		p.form = "o"
+	}
 	if text, ok := c.Value("R"); ok {
 		p.ref = &reference{name: text}
 		if a, err := repl.ParseAddress(text); err == nil {
@@ -88,7 +92,7 @@ func (p *tracePrinter) print(x *task.Task) {
 	p.task = x
 	h := thread(p.table, x)
 	var tr *unwind.Trace
-	if p.form == "" || p.form == "f" || p.form == "F" || p.ref != nil {
+	if p.form == "" || p.form == "f" || p.form == "F" || p.form == "o" || p.ref != nil {
 		tr = p.follow(h)
 	}
 	if p.ref != nil && !p.mentions(tr) {
@@ -112,6 +116,8 @@ func (p *tracePrinter) print(x *task.Task) {
 		default:
 			p.words(s.Low, s.High, "%16x:  ")
 		}
+	case "o":
+		p.scannedTrace(tr)
 	default:
 		p.trace(tr)
 	}
@@ -150,6 +156,11 @@ func (p *tracePrinter) trace(tr *unwind.Trace) {
 	for i := range tr.Frames {
 		p.frame(tr, i)
 	}
+	p.traceEnd(tr)
+}
+
+// traceEnd prints what stands behind the frames.
+func (p *tracePrinter) traceEnd(tr *unwind.Trace) {
 	p.userRegisters(tr)
 	switch {
 	case unwind.IsNoStack(tr.Err):

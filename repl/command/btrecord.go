@@ -19,6 +19,7 @@ type frameRow struct {
 	left string // name of the stack that the frame before is on, if it is another
 
 	showOffset, showLine, showCalls bool
+	scanned                         bool // a word that points into code (-o)
 	radix                           int
 }
 
@@ -42,6 +43,7 @@ var frameRecord = &output.Record[frameRow]{
 		{Name: "slot", Help: "where on the stack the pc was found; null: in a register", Get: func(r *frameRow) output.Value { return optionalAddr(r.frame.Slot) }},
 		{Name: "pc", Help: "return address, or the next instruction if exact", Get: func(r *frameRow) output.Value { return output.Addr(r.frame.PC) }},
 		{Name: "exact", Help: "pc is the next instruction, not a return address", Get: func(r *frameRow) output.Value { return output.Bool(r.frame.Exact) }},
+		{Name: "noreturn", Help: "the call is the last instruction of its function: pc is behind the function, which the call never comes back to", Get: func(r *frameRow) output.Value { return output.Bool(r.noreturn) }},
 		{Name: "sp", Help: "stack pointer of the frame", Get: func(r *frameRow) output.Value { return output.Addr(r.frame.SP) }},
 		{Name: "cfa", Help: "stack pointer of the caller; null: not known", Get: func(r *frameRow) output.Value { return optionalAddr(r.frame.CFA) }},
 		{Name: "stack", Help: "stack that the frame is on", Get: func(r *frameRow) output.Value {
@@ -117,7 +119,7 @@ func appendFrame(b []byte, r *frameRow) []byte {
 		if r.module != "" {
 			b = fmt.Appendf(b, " [%s]", r.module)
 		}
-		if r.frame.Source.Guess() {
+		if r.frame.Source.Guess() && !r.scanned {
 			b = fmt.Appendf(b, " (guess: %s)", r.frame.Source)
 		}
 		b = append(b, '\n')
@@ -212,6 +214,8 @@ type site struct {
 	file   string
 	line   int
 	calls  []inlinedCall
+
+	noreturn bool // the call is the function's last instruction
 }
 
 // siteAt names the place that a frame executed.
@@ -223,6 +227,9 @@ func siteAt(k *kernel.Kernel, f *unwind.Frame) site {
 		if sym.Module != nil {
 			s.module = sym.Module.Name
 		}
+	}
+	if behind, ok := k.FindSymbol(f.PC); ok && !f.Exact {
+		s.noreturn = behind.Addr == f.PC
 	}
 	info, link, err := k.InfoAt(pc)
 	if err != nil {

@@ -85,7 +85,7 @@ type stackNeeds struct {
 
 // checkStacks looks for stacks that grew beyond their end (-v).
 func (t *Target) checkStacks(ctx context.Context, c *repl.Call) error {
-	table, err := t.tasks()
+	tr, err := t.unwinder()
 	if err != nil {
 		return err
 	}
@@ -99,29 +99,61 @@ func (t *Target) checkStacks(ctx context.Context, c *repl.Call) error {
 		skip = uint64(n.Info)
 	}
 	found, unread := 0, 0
-	for _, x := range table.Tasks {
+	for _, x := range tr.table.Tasks {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
 		if x.Stack == 0 {
 			continue
 		}
-		var b [8]byte
-		if err := k.Read(b[:], x.Stack+skip); err != nil {
+		why, err := tr.overflow(x, skip)
+		if err != nil {
 			unread++
 			c.Out.Fault(fmt.Sprintf("end of the stack of task %x, PID %d", x.Addr, x.PID), err)
-			continue
 		}
-		if word := binary.LittleEndian.Uint64(b[:]); word != stackEndMagic {
+		if len(why) > 0 {
 			found++
 			c.Out.Print(taskHead(x) + "\n")
-			c.Out.Note("possible stack overflow: the end of the stack of PID %d at %#x holds %#x, not %#x", x.PID, x.Stack+skip, word, uint64(stackEndMagic))
+		}
+		for _, w := range why {
+			c.Out.Note("possible stack overflow of PID %d: %s", x.PID, w)
 		}
 	}
 	if found == 0 {
 		c.Out.Note("No stack overflows detected%s", unreadText(unread))
 	}
 	return nil
+}
+
+// overflow says what shows that a task's stack grew beyond its low end: the word
+// there is lost, or the stack pointer is below it.
+func (tr *tracer) overflow(x *task.Task, skip uint64) (why []string, err error) {
+	k := tr.kernel
+	var b [8]byte
+	if err = k.Read(b[:], x.Stack+skip); err == nil {
+		if word := binary.LittleEndian.Uint64(b[:]); word != stackEndMagic {
+			why = append(why, fmt.Sprintf("the end of its stack at %#x holds %#x, not %#x", x.Stack+skip, word, uint64(stackEndMagic)))
+		}
+	}
+	h := thread(tr.table, x)
+	size := tr.table.StackSize()
+	below := func(what string, sp uint64) {
+		if sp < x.Stack && x.Stack-sp <= size {
+			why = append(why, fmt.Sprintf("%s %#x is below its stack, which begins at %#x", what, sp, x.Stack))
+		}
+	}
+	if !h.Running {
+		below("thread.sp", h.SP)
+		return why, err
+	}
+	trace := tr.unwinder.Trace(h)
+	for i := range trace.Frames {
+		f := &trace.Frames[i]
+		if f.Interrupted != nil || i == 0 {
+			below(fmt.Sprintf("the stack pointer at %#x", f.PC), f.SP)
+		}
+	}
+	return why, err
 }
 
 func unreadText(n int) string {

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 
+	"github.com/kdive/kdive/identify"
 	"github.com/kdive/kdive/kernel"
 	"github.com/kdive/kdive/repl/output"
 	"github.com/kdive/kdive/task"
@@ -12,13 +13,14 @@ import (
 
 // stackWord is one word of a stack (-f, -F, -r).
 type stackWord struct {
-	task  *task.Task
-	addr  uint64
-	value uint64
-	note  *annotation
-	lead  string // in front of the first word of a row: format of the address
-	first bool
-	last  bool // of a row
+	task   *task.Task
+	addr   uint64
+	value  uint64
+	note   *annotation
+	lead   string // in front of the first word of a row: format of the address
+	first  bool
+	last   bool // of a row
+	inside bool // show how far into its object the word points
 }
 
 var stackWordRecord = &output.Record[stackWord]{
@@ -39,7 +41,11 @@ var stackWordRecord = &output.Record[stackWord]{
 			b = fmt.Appendf(b, r.lead, r.addr)
 		}
 		if r.note != nil {
-			b = fmt.Appendf(b, "%-16s ", r.note.text())
+			text := r.note.text()
+			if r.inside {
+				text = r.note.textInside()
+			}
+			b = fmt.Appendf(b, "%-16s ", text)
 		} else {
 			b = fmt.Appendf(b, "%016x ", r.value)
 		}
@@ -80,12 +86,21 @@ var textWordRecord = &output.Record[textWord]{
 		} else {
 			b = fmt.Appendf(b, "  [%16x] ", r.addr)
 		}
-		b = fmt.Appendf(b, "%s at %x", symbolText(r.symbol, r.offset, r.show, r.radix), r.pc)
+		b = fmt.Appendf(b, "%s at %x", symbolText(r.symbol, r.offset, r.show && !r.start, r.radix), r.pc)
 		if r.module != "" {
 			b = fmt.Appendf(b, " [%s]", r.module)
 		}
 		return append(b, '\n')
 	},
+}
+
+// textInside is the text with how far into its object the word points.
+func (a *annotation) textInside() string {
+	text := a.text()
+	if a.Kind != identify.Object || a.Offset() == 0 {
+		return text
+	}
+	return fmt.Sprintf("%s+%#x]", text[:len(text)-1], a.Offset())
 }
 
 // words prints the words from low up to high, which is not printed, two to a
@@ -105,7 +120,7 @@ func (p *tracePrinter) words(low, high uint64, lead string) {
 			at, col = at|4095-7, 0
 			continue
 		}
-		w := &stackWord{task: p.task, addr: at, value: binary.LittleEndian.Uint64(buf[:]), lead: lead, first: col == 0, last: col == 1 || at+8 >= high}
+		w := &stackWord{task: p.task, addr: at, value: binary.LittleEndian.Uint64(buf[:]), lead: lead, first: col == 0, last: col == 1 || at+8 >= high, inside: p.inside}
 		w.note = p.note(w.value)
 		stackWordRecord.Emit(p.c.Out, w)
 		col = (col + 1) % 2

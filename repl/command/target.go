@@ -27,6 +27,8 @@ type Target struct {
 	tracing  *tracer // see unwinder
 	memory   memoryModels
 
+	scanStacks bool // bt does what bt -o does (bt -O)
+
 	expressions *scope.Scope // with the history of results; nil until needed
 	modulesUsed bool         // the types of all modules are in use
 }
@@ -110,5 +112,33 @@ func (t *Target) address(text string) (uint64, error) {
 			return a, nil
 		}
 	}
-	return 0, fmt.Errorf("%s is neither an address nor a symbol", text)
+	return t.splitFunction(text)
+}
+
+// splitFunction is the address of a function that has the name in the source and
+// another one in the symbol table, because the compiler took a part of it away or
+// changed its arguments (finish_task_switch.isra.0).
+func (t *Target) splitFunction(name string) (uint64, error) {
+	err := fmt.Errorf("%s is neither an address nor a symbol", name)
+	k, kerr := t.kernel()
+	if kerr != nil || strings.Contains(name, ".") {
+		return 0, err
+	}
+	var found []kernel.Symbol
+	for s := range k.ImageSymbols() {
+		if len(s.Name) > len(name) && s.Name[:len(name)] == name && debuginfo.CrashName(s.Name) == name {
+			found = append(found, s)
+		}
+	}
+	switch len(found) {
+	case 0:
+		return 0, err
+	case 1:
+		return found[0].Addr, nil
+	}
+	names := make([]string, len(found))
+	for i, s := range found {
+		names[i] = s.Name
+	}
+	return 0, fmt.Errorf("%s is several functions: %s", name, strings.Join(names, ", "))
 }
