@@ -56,7 +56,7 @@ func (u *Unwinder) candidate(t *Thread, s *Stack, at, pc uint64, names map[strin
 	}
 	f.Regs.Set(RIP, pc)
 	f.Regs.Set(RSP, f.SP)
-	tr := &Trace{}
+	tr := &Trace{Thread: *t}
 	u.walk(tr, t, f, m)
 	if regs == nil && tr.Complete || regs != nil && u.passes(tr, regs) {
 		return tr

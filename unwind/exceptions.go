@@ -93,7 +93,7 @@ func (u *Unwinder) TaskStack(t Thread) (Stack, bool) {
 func (u *Unwinder) Resume(t Thread, sp uint64) *Trace {
 	f := Frame{SP: sp, Stack: u.stackAt(&t, sp, 8)}
 	m := &pageCache{v: u.v}
-	tr := &Trace{}
+	tr := &Trace{Thread: t}
 	if f.Stack == nil {
 		tr.Err = advance(&f, &f, nil)
 		return tr

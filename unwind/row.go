@@ -21,12 +21,13 @@ const (
 	FromStart        Source = iota // it is the first frame
 	FromORC                        // the kernel's own unwind tables
 	FromCFI                        // DWARF call frame information
+	FromTailCall                   // it left by a jump, so nothing of it is on the stack; package replay proves that it ran
 	FromFramePointer               // the chain of saved frame pointers; a guess where code keeps none
 	FromNullCall                   // a call through a bad pointer: the return address on top of the stack; a guess
 	FromScan                       // the next word on the stack that can be a return address; a guess
 )
 
-var sourceNames = [...]string{"start", "ORC", "CFI", "frame pointer", "call through a bad pointer", "scan"}
+var sourceNames = [...]string{"start", "ORC", "CFI", "tail call", "frame pointer", "call through a bad pointer", "scan"}
 
 func (s Source) String() string { return sourceNames[s] }
 

@@ -34,6 +34,7 @@ func (f *Frame) CallSite() uint64 {
 
 // Trace is the frames of a thread, the innermost first.
 type Trace struct {
+	Thread Thread // whose stack it is
 	Frames []Frame
 	// Start is the registers in a note that the first frame is of, if it is.
 	Start *PtRegs
@@ -65,13 +66,13 @@ func (u *Unwinder) Trace(t Thread) *Trace {
 		return u.traceRunning(&t, m)
 	}
 	if t.Stack == 0 {
-		return &Trace{Err: errNoStack}
+		return &Trace{Thread: t, Err: errNoStack}
 	}
 	f, err := u.inactive(&t, m)
 	if err != nil {
-		return &Trace{Err: err}
+		return &Trace{Thread: t, Err: err}
 	}
-	tr := &Trace{}
+	tr := &Trace{Thread: t}
 	u.walk(tr, &t, f, m)
 	return tr
 }
@@ -83,9 +84,9 @@ func (u *Unwinder) traceRunning(t *Thread, m *pageCache) *Trace {
 		return tr
 	}
 	if regs == nil {
-		return &Trace{Err: errors.New(why)}
+		return &Trace{Thread: *t, Err: errors.New(why)}
 	}
-	tr := &Trace{Start: regs}
+	tr := &Trace{Thread: *t, Start: regs}
 	if regs.User() {
 		tr.Start, tr.User, tr.Complete = nil, regs, true
 		return tr
@@ -100,7 +101,7 @@ func (u *Unwinder) From(t Thread, pc, sp uint64) *Trace {
 	f := Frame{PC: pc, SP: sp, Exact: true, Stack: u.stackAt(&t, sp, 0)}
 	f.Regs.Set(RIP, pc)
 	f.Regs.Set(RSP, sp)
-	tr := &Trace{}
+	tr := &Trace{Thread: t}
 	u.walk(tr, &t, f, &pageCache{v: u.v})
 	return tr
 }

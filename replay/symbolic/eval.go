@@ -7,7 +7,8 @@ import (
 
 // Facts are what is known at one point of a function.
 type Facts struct {
-	State State // the expressions that hold there
+	PC    uint64 // of the instruction in front of which that is
+	State State  // the expressions that hold there
 	// Reg is a register's value there, Entry one's when the function was called.
 	// Each may be nil.
 	Reg, Entry func(n int) (Value, bool)
@@ -53,10 +54,9 @@ type result struct {
 
 const maxWork = 1 << 12
 
-// Value is what an expression was, by what is known at a point.
+// Value is what an expression was, by what is known at a point. It takes no lock:
+// Facts may ask for values of the same function, called from itself.
 func (f *Func) Value(e *Expr, facts *Facts) (Value, error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
 	ev := &evaluator{f: f, facts: facts, memo: map[*Expr]*result{}}
 	v, err := ev.value(e)
 	slices.Sort(v.Via)
@@ -253,7 +253,7 @@ func (ev *evaluator) load(e *Expr) (Value, error) {
 	if err != nil {
 		return Value{}, err
 	}
-	if !constant && ev.f.overwrites(e.A, e.Size) {
+	if !constant && ev.overwrites(e) {
 		return Value{}, ErrOverwritten
 	}
 	v := addr.with(bits, e.PC)
@@ -261,17 +261,26 @@ func (ev *evaluator) load(e *Expr) (Value, error) {
 	return v, nil
 }
 
-// overwrites reports whether a store of the function goes to this very memory.
-func (f *Func) overwrites(addr *Expr, size uint8) bool {
-	base, off := split(addr)
+// overwrites reports whether a store of the function goes to this very memory on a
+// way from where it was read to the point.
+func (ev *evaluator) overwrites(e *Expr) bool {
+	f := ev.f
+	p, ok := f.find(ev.facts.PC)
+	if !ok || len(f.frame.stored) >= maxStored {
+		return true
+	}
+	base, off := split(e.A)
 	for i := range f.frame.stored {
 		x := &f.frame.stored[i]
 		b, o := split(x.addr)
-		if b == base && o < off+int64(size) && (off < o+int64(x.size) || x.size == 0) {
+		if b != base || o >= off+int64(e.Size) || x.size != 0 && off >= o+int64(x.size) {
+			continue
+		}
+		if f.g.reaches(e.Site, x.site) && f.g.reaches(x.site, p) {
 			return true
 		}
 	}
-	return len(f.frame.stored) >= maxStored
+	return false
 }
 
 func split(e *Expr) (*Expr, int64) {

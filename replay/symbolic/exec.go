@@ -170,7 +170,7 @@ func (m *machine) store(addr *Expr, size uint16, e *Expr) {
 		if addr.inFrame {
 			m.fn.frame.taken(addr)
 		} else {
-			m.fn.frame.stores(addr, size)
+			m.fn.frame.stores(addr, size, m.site)
 		}
 		m.escaped()
 		return

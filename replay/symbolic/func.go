@@ -39,6 +39,7 @@ type frame struct {
 type stored struct {
 	addr *Expr
 	size uint16
+	site int32
 }
 
 // taken notes that the address of a part of the frame leaves the stack pointer.
@@ -76,9 +77,9 @@ func (f *frame) escape(x Extent) {
 // maxStored bounds what is kept of stores; the rest counts as changing anything.
 const maxStored = 1 << 12
 
-func (f *frame) stores(addr *Expr, size uint16) {
+func (f *frame) stores(addr *Expr, size uint16, site int32) {
 	if len(f.stored) < maxStored && !f.frozen {
-		f.stored = append(f.stored, stored{addr, size})
+		f.stored = append(f.stored, stored{addr, size, site})
 	}
 }
 
@@ -305,6 +306,32 @@ func (f *Func) Call(ret uint64) (*disasm.Inst, bool) {
 		return nil, false
 	}
 	return &in.Inst, true
+}
+
+// Interrupted is the state where an exception came in front of the instruction at
+// pc, or in the middle of it if it is one that repeats.
+func (f *Func) Interrupted(pc uint64) (State, bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	i, ok := f.find(pc)
+	if !ok {
+		return State{}, false
+	}
+	s, ok := f.before(i)
+	if in := &f.g.insts[i]; ok && in.repeats() {
+		m := &machine{table: f.t, fn: f, s: &s, in: in, site: i}
+		m.take(i, Edge{Fault: true})
+	}
+	return s, ok
+}
+
+// repeats reports whether the instruction has a rep prefix.
+func (in *inst) repeats() bool {
+	b := in.Bytes()
+	for len(b) > 1 && b[0] == 0x66 {
+		b = b[1:]
+	}
+	return b[0] == 0xf2 || b[0] == 0xf3
 }
 
 // During is the state while the call at pc runs: registers as they were in front of

@@ -178,3 +178,32 @@ func (g *graph) popComponent(path *[]int32, root int32, on []bool) {
 	}
 	*path = (*path)[:at]
 }
+
+// reaches reports whether instruction b can run after a.
+func (g *graph) reaches(a, b int32) bool {
+	from, to := g.of[a], g.of[b]
+	if from == to && !g.blocks[from].loop {
+		for _, i := range g.blocks[from].insts {
+			if i == a {
+				return true // comes first, or is b
+			}
+			if i == b {
+				return false
+			}
+		}
+	}
+	seen := make([]bool, len(g.blocks))
+	todo := slices.Clone(g.blocks[from].succ)
+	for len(todo) > 0 {
+		x := todo[len(todo)-1]
+		todo = todo[:len(todo)-1]
+		if x == to {
+			return true
+		}
+		if !seen[x] {
+			seen[x] = true
+			todo = append(todo, g.blocks[x].succ...)
+		}
+	}
+	return false
+}

@@ -50,6 +50,15 @@ func (s *State) clone() State {
 // depth is the offset of the stack pointer from where it was at the start.
 func (s *State) depth() (int64, bool) { return s.Regs[rsp].Expr.frameOffset() }
 
+// Depth is the offset of the stack pointer from where it was when the function was
+// called; false if it is not known.
+func (s *State) Depth() (int64, bool) {
+	if s.Regs[rsp].Expr == nil {
+		return 0, false
+	}
+	return s.depth()
+}
+
 // slotAt is the index of the first slot that ends behind an offset.
 func (s *State) slotAt(off int64) int {
 	i, _ := slices.BinarySearchFunc(s.Slots, off, func(x Slot, off int64) int {

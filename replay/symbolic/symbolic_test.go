@@ -129,7 +129,9 @@ func TestValues(t *testing.T) {
 			if isEntry {
 				e = f.EntryOf(regNumbers[name])
 			}
-			v, err := f.Value(e, known(s, test.regs, test.entry, test.mem))
+			facts := known(s, test.regs, test.entry, test.mem)
+			facts.PC = codeAt + test.call
+			v, err := f.Value(e, facts)
 			if !errors.Is(err, test.err) || v.Bits != test.value || v.Changed != test.changed {
 				t.Errorf("%s = %#x, changed %v, %v", test.want, v.Bits, v.Changed, err)
 			}
