@@ -9,6 +9,7 @@ import (
 	"github.com/kdive/kdive/kernel"
 	"github.com/kdive/kdive/repl"
 	"github.com/kdive/kdive/repl/output"
+	"github.com/kdive/kdive/replay"
 	"github.com/kdive/kdive/task"
 	"github.com/kdive/kdive/unwind"
 )
@@ -22,8 +23,9 @@ func bt(t *Target) *repl.Command {
 		Detail: `
 Without an operand the current task is meant. Each numbered line is one function
 call: where on the stack its return address is, the function, the address. Below it
-stand the calls that the compiler put in place of themselves, the innermost first
-("set inline off" hides them). Where an exception interrupted the kernel, and where
+stand the calls that the compiler put in place of themselves, the innermost first, and
+a function that a frame is proven to have called, but that left by jumping to the one
+above ("set inline off" hides both). Where an exception interrupted the kernel, and where
 user space called it, the saved registers are shown. A line like
 
   --- <IRQ stack> ---
@@ -172,6 +174,7 @@ func (t *Target) ranOn(c *repl.Call, spec string) ([]*task.Task, error) {
 type tracer struct {
 	kernel   *kernel.Kernel
 	unwinder *unwind.Unwinder
+	replay   *replay.Model
 	table    *task.Table
 	sites    map[siteKey]site
 	warned   bool // what is missing was said
@@ -198,6 +201,7 @@ func (t *Target) unwinder() (*tracer, error) {
 		t.tracing = &tracer{
 			kernel:   t.Opened.Kernel,
 			unwinder: unwind.New(t.Opened.Kernel, unwind.Config{StackSize: table.StackSize(), Running: running}),
+			replay:   replay.New(t.Opened.Kernel),
 			table:    table, sites: map[siteKey]site{},
 		}
 	})

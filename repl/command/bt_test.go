@@ -52,6 +52,29 @@ func TestBtOfThePanic(t *testing.T) {
 	}
 }
 
+// shm_close is called through vma->vm_ops->close and ends in a jump.
+func TestBtTailCall(t *testing.T) {
+	text, rows := tinyCheck(t, "bt -s")
+	if !strings.Contains(text, " CS: 0010  SS: 0018\n        (tail call) shm_close+31 at /usr/src/linux-6.1/ipc/shm.c: 404\n #7 [ffffa92d00237db8] vma_close+") {
+		t.Error(text)
+	}
+	n := 0
+	for _, r := range rows {
+		if r["source"] == "tail call" {
+			n++
+			if r["symbol"] != "shm_close" || r["frame"] != nil || r["slot"] != nil || r["guess"] != false {
+				t.Error(r)
+			}
+		}
+	}
+	if n != 1 {
+		t.Errorf("%d tail calls", n)
+	}
+	if text := tinyText(t, "set inline off", "bt"); strings.Contains(text, "tail call") {
+		t.Error(text)
+	}
+}
+
 func TestBtInlined(t *testing.T) {
 	text, rows := tinyCheck(t, "bt -s")
 	if !strings.Contains(text, "#12 [ffffa92d00237f38] __x64_sys_exit_group+15 at ffffffffbe24044f\n"+

@@ -124,13 +124,19 @@ func (p *tracePrinter) print(x *task.Task) {
 }
 
 func (p *tracePrinter) follow(h unwind.Thread) *unwind.Trace {
+	var tr *unwind.Trace
 	switch {
 	case p.from == nil:
-		return p.unwinder.Trace(h)
+		tr = p.unwinder.Trace(h)
 	case p.from.ip == 0:
-		return p.unwinder.Resume(h, p.from.sp)
+		tr = p.unwinder.Resume(h, p.from.sp)
+	default:
+		tr = p.unwinder.From(h, p.from.ip, p.from.sp)
 	}
-	return p.unwinder.From(h, p.from.ip, p.from.sp)
+	if p.inline {
+		tr = p.replay.Extend(tr)
+	}
+	return tr
 }
 
 // mentions reports whether a frame is what -R asks for.
@@ -175,6 +181,10 @@ func (p *tracePrinter) frame(tr *unwind.Trace, i int) {
 	s := p.site(f)
 	row := &frameRow{task: p.task, frame: f, number: -1, site: s,
 		showOffset: p.offsets, showLine: p.lines, showCalls: p.inline, radix: p.radix}
+	if f.Source == unwind.FromTailCall {
+		frameRecord.Emit(p.c.Out, row)
+		return
+	}
 	var before *unwind.Stack // that was left
 	if i > 0 {
 		if b := tr.Frames[i-1].Stack; b != nil && f.Stack != nil && b.Low != f.Stack.Low {

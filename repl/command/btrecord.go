@@ -34,7 +34,7 @@ var frameRecord = &output.Record[frameRow]{
 	Type: "frame",
 	Help: "one frame of a back trace, the innermost first",
 	Columns: append(taskColumns(func(r *frameRow) *task.Task { return r.task }), []output.Column[frameRow]{
-		{Name: "frame", Help: "number; null: the frame was interrupted by an exception or is that of the CPU's registers", Get: func(r *frameRow) output.Value {
+		{Name: "frame", Help: "number; null: the frame was interrupted by an exception, is that of the CPU's registers or left by a tail call", Get: func(r *frameRow) output.Value {
 			if r.number < 0 {
 				return output.Null()
 			}
@@ -58,7 +58,7 @@ var frameRecord = &output.Record[frameRow]{
 		{Name: "file", Help: "source file of the call (-l, or with inlined calls)", Get: func(r *frameRow) output.Value { return optional(r.file) }},
 		{Name: "line", Help: "line in it", Get: func(r *frameRow) output.Value { return positive(r.line) }},
 		{Name: "inlined", Help: "calls that the compiler put in place, the innermost first: name, file, line", Get: func(r *frameRow) output.Value { return inlinedValue(r.calls) }},
-		{Name: "source", Help: "how the frame was found: start, ORC, CFI, or what was guessed", Get: func(r *frameRow) output.Value { return output.String(r.frame.Source.String()) }},
+		{Name: "source", Help: "how the frame was found: start, ORC, CFI, tail call, or what was guessed", Get: func(r *frameRow) output.Value { return output.String(r.frame.Source.String()) }},
 		{Name: "guess", Help: "nothing proves the frame", Get: func(r *frameRow) output.Value { return output.Bool(r.frame.Source.Guess()) }},
 		{Name: "registers", Help: "registers that are known in the frame", Get: func(r *frameRow) output.Value { return knownRegisters(&r.frame.Regs) }},
 	}...),
@@ -127,16 +127,24 @@ func appendFrame(b []byte, r *frameRow) []byte {
 			b = fmt.Appendf(b, "    %s: %d\n", r.file, r.line)
 		}
 	}
+	if r.frame.Source == unwind.FromTailCall {
+		b = appendCall(b, "tail call", symbolText(r.symbol, r.offset, r.showOffset, r.radix), r.file, r.line)
+	}
 	if r.showCalls {
 		for _, c := range r.calls {
-			b = fmt.Appendf(b, "        (inlined) %s", c.name)
-			if c.file != "" {
-				b = fmt.Appendf(b, " at %s: %d", c.file, c.line)
-			}
-			b = append(b, '\n')
+			b = appendCall(b, "inlined", c.name, c.file, c.line)
 		}
 	}
 	return b
+}
+
+// appendCall prints a call that has no place on the stack.
+func appendCall(b []byte, how, name, file string, line int) []byte {
+	b = fmt.Appendf(b, "        (%s) %s", how, name)
+	if file != "" {
+		b = fmt.Appendf(b, " at %s: %d", file, line)
+	}
+	return append(b, '\n')
 }
 
 // registersRow is a full register set.
