@@ -23,7 +23,7 @@ var layers = [][]string{
 	{"walk", "klog", "search"},
 	{"task", "mm", "unwind", "sysinfo"},
 	{"slab", "ipc", "vfs", "frame"},
-	{"identify", "replay"},
+	{"identify", "replay", "slabcheck"},
 	{"."},
 	{"repl"},
 	{"repl/command"},
