@@ -213,7 +213,12 @@ func (t *orcTable) find(pc uint64) []byte {
 	return t.entries[i*t.size : (i+1)*t.size]
 }
 
-// order sorts a table that is not: early kernels sort theirs while they boot.
+// orcReach bounds how far from the table the code is that a valid entry is for: the
+// image, modules and their tables lie within 2 GiB.
+const orcReach = 1<<31 - 4*maxORC
+
+// order sorts a table that is not: early kernels sort theirs while they boot. Entries for
+// code beyond the reach are dropped, as an offset from another place may not express them.
 func (t *orcTable) order() {
 	sorted := true
 	for i := 1; i < t.len() && sorted; i++ {
@@ -226,15 +231,17 @@ func (t *orcTable) order() {
 		ip uint64
 		i  int
 	}
-	rows := make([]row, t.len())
-	for i := range rows {
-		rows[i] = row{t.ip(i), i}
+	rows := make([]row, 0, t.len())
+	for i := range t.len() {
+		if d := int64(t.ip(i) - t.base); d > -orcReach && d < orcReach {
+			rows = append(rows, row{t.ip(i), i})
+		}
 	}
 	slices.SortFunc(rows, func(a, b row) int { return cmp.Or(cmp.Compare(a.ip, b.ip), cmp.Compare(a.i, b.i)) })
-	entries := make([]byte, len(t.entries))
+	entries := make([]byte, len(rows)*t.size)
 	for i, r := range rows {
 		binary.LittleEndian.PutUint32(t.offsets[i*4:], uint32(r.ip-t.base-uint64(i)*4))
 		copy(entries[i*t.size:(i+1)*t.size], t.entries[r.i*t.size:])
 	}
-	t.entries = entries
+	t.entries, t.offsets = entries, t.offsets[:4*len(rows)]
 }
