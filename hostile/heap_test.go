@@ -250,7 +250,7 @@ func (h *heap) chain(c *heapCache, obj uint64) (list []uint64) {
 
 func (h *heap) node(cache uint64) uint64 {
 	if h.has("kmem_cache.per_node") {
-		return h.word(h.at(cache, "kmem_cache.per_node"))
+		return h.word(h.at(cache, "kmem_cache.per_node") + uint64(h.field("kmem_cache_per_node_ptrs.node").Offset))
 	}
 	return h.word(h.at(cache, "kmem_cache.node"))
 }

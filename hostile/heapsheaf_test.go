@@ -24,8 +24,8 @@ func (h *heap) sheafObject(sheaf uint64, i uint64) uint64 {
 }
 
 // inSheaf rewrites an object of a sheaf.
-func inSheaf(name string, to func(h *heap, sheaf, i uint64) uint64) damageClass {
-	return damageClass{name, "", func(h *heap) *damage {
+func inSheaf(name, rules string, to func(h *heap, sheaf, i uint64) uint64) damageClass {
+	return damageClass{name, rules, func(h *heap) *damage {
 		c, sheaf := h.sheaf(2)
 		if c == nil {
 			return nil
@@ -54,27 +54,27 @@ func (h *heap) barn() (c *heapCache, barn uint64) {
 
 // sheafClasses damage sheaves and barns.
 var sheafClasses = []damageClass{
-	inSheaf("object twice in a sheaf", func(h *heap, sheaf, i uint64) uint64 { return h.word(h.sheafObject(sheaf, i-1)) }),
-	inSheaf("no object in a sheaf", func(h *heap, sheaf, i uint64) uint64 { return h.word(h.sheafObject(sheaf, i)) + 4 }),
-	inSheaf("object of another cache in a sheaf", func(h *heap, sheaf, i uint64) uint64 {
+	inSheaf("object twice in a sheaf", "object-twice", func(h *heap, sheaf, i uint64) uint64 { return h.word(h.sheafObject(sheaf, i-1)) }),
+	inSheaf("no object in a sheaf", "array-entry", func(h *heap, sheaf, i uint64) uint64 { return h.word(h.sheafObject(sheaf, i)) + 4 }),
+	inSheaf("object of another cache in a sheaf", "array-cache", func(h *heap, sheaf, i uint64) uint64 {
 		c := h.get(sheaf, "slab_sheaf.cache")
 		return h.object(h.slab(func(s *heapSlab) bool { return s.cache.addr != c && s.objects > 1 }))
 	}),
-	{"sheaf fuller than it can be", "", func(h *heap) *damage {
+	{"sheaf fuller than it can be", "array-limit", func(h *heap) *damage {
 		c, sheaf := h.sheaf(1)
 		if c == nil {
 			return nil
 		}
 		return c.damage(h.put(sheaf, "slab_sheaf.size", h.get(sheaf, "slab_sheaf.size")+1000))
 	}},
-	{"sheaf of another cache", "", func(h *heap) *damage {
+	{"sheaf of another cache", "sheaf", func(h *heap) *damage {
 		c, sheaf := h.sheaf(1)
 		if c == nil {
 			return nil
 		}
 		return c.damage(h.put(sheaf, "slab_sheaf.cache", h.cache(func(o *heapCache) bool { return o != c }).addr))
 	}},
-	{"object in a sheaf and on its slab's list", "", func(h *heap) *damage {
+	{"object in a sheaf and on its slab's list", "object-twice|array-state", func(h *heap) *damage {
 		for range 200 {
 			s := h.withFree(2)
 			if s == nil || h.get(s.cache.addr, "kmem_cache.cpu_sheaves|kmem_cache.cpu_slab") == 0 || !h.has("kmem_cache.cpu_sheaves") {
@@ -87,14 +87,14 @@ var sheafClasses = []damageClass{
 		}
 		return nil
 	}},
-	{"nr_full of a barn", "", func(h *heap) *damage {
+	{"nr_full of a barn", "barn-list", func(h *heap) *damage {
 		c, barn := h.barn()
 		if c == nil {
 			return nil
 		}
 		return c.damage(h.put(barn, "node_barn.nr_full", h.get(barn, "node_barn.nr_full")+3))
 	}},
-	{"link of a barn's list", "", func(h *heap) *damage {
+	{"link of a barn's list", "barn-list", func(h *heap) *damage {
 		c, barn := h.barn()
 		if c == nil {
 			return nil

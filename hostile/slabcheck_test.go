@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -17,8 +18,8 @@ import (
 
 // finding is what slabcheck says of one fault.
 type finding struct {
-	Type, Rule, Cache, Sure string
-	raw                     string
+	Type, Rule, Name, Sure string
+	raw                    string
 }
 
 // TestSlabcheck damages the allocator of the bundled dump, and of an ELF core that
@@ -58,6 +59,9 @@ func TestSlabcheck(t *testing.T) {
 	for _, c := range classes {
 		run.class(c, n)
 	}
+	if run.made < 15 || run.found < run.made || run.named*100 < run.made*95 {
+		t.Errorf("%d damages: %d found, %d named right", run.made, run.found, run.named)
+	}
 	t.Logf("%-45s %5s %5s %5s  rules\n%s%-45s %5d %5d %5d", "class", "made", "found", "named", run.table.String(), "total", run.made, run.found, run.named)
 }
 
@@ -76,6 +80,7 @@ type slabRun struct {
 // class makes n damages of a class, one at a time, and looks for each.
 func (r *slabRun) class(c damageClass, n int) {
 	made, found, named := 0, 0, 0
+	rule := regexp.MustCompile("^(" + c.rules + ")")
 	rules := map[string]int{}
 	for range n {
 		d := c.make(r.h)
@@ -95,7 +100,7 @@ func (r *slabRun) class(c damageClass, n int) {
 				continue
 			}
 			hit = true
-			if f.names(d) {
+			if rule.MatchString(f.Rule) && (f.names(d)) {
 				right = true
 				rules[f.Rule]++
 			}
@@ -135,7 +140,7 @@ func (d *damage) String() string {
 // names reports whether a finding names the damaged cache and, if it is in one, the slab.
 func (f *finding) names(d *damage) bool {
 	if d.slab == nil {
-		return f.Cache == d.cache.name || strings.Contains(f.raw, fmt.Sprintf("%x", d.cache.addr))
+		return f.Name == d.cache.name || strings.Contains(f.raw, fmt.Sprintf("%x", d.cache.addr))
 	}
 	for p := d.slab.base; p < d.slab.base+d.slab.bytes; p += pageSize {
 		if strings.Contains(f.raw, fmt.Sprintf("%x", p>>12)) {
@@ -208,7 +213,7 @@ func (r *slabRun) check() []finding {
 	var list []finding
 	for line := range strings.SplitSeq(o.answers[0], "\n") {
 		f := finding{raw: line}
-		if json.Unmarshal([]byte(line), &f) == nil && f.Type == "finding" {
+		if json.Unmarshal([]byte(line), &f) == nil && f.Type == "slab-finding" {
 			list = append(list, f)
 		}
 	}

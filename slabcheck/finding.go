@@ -48,6 +48,7 @@ type Finding struct {
 	Proof *Proof
 
 	touches []uint64 // addresses that a CPU in the middle of the update must hold
+	entry   uint64   // of a link: the list_head that it is in
 	window  bool     // an update that was interrupted shows this for a moment
 }
 

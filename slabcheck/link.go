@@ -115,7 +115,7 @@ func (ck *checker) checkLinks(l *links, report func(Finding)) (entries []uint64,
 		if at == l.head {
 			x.Text = fmt.Sprintf("%s: %s of the head at %#x leads to %#x: %s", l.name, member, at, found, why)
 		}
-		x.Member, x.Found = member, word(found, 8)
+		x.Member, x.Found, x.entry = member, word(found, 8), at
 		if member == "next" {
 			x.At = ck.n.Next.At(at)
 		} else {

@@ -96,16 +96,12 @@ func (c *cacheCheck) nodeList(id int, node uint64, f *kernel.Field, kind roleKin
 		},
 	}
 	entries, whole, err := c.checkLinks(&l, func(x Finding) {
-		if at := x.At; at-l.head >= 16 {
-			if pfn, ok := c.m.FrameOf((at - off) &^ 15); ok {
-				x.Page = c.m.PageOf(pfn)
-			} else {
-				x.Page = at - off
-			}
+		if x.entry != l.head {
+			x.Page = x.entry - off
 			x.Slab, _ = c.m.SlabOf(x.Page)
-			x.Offset = int64(at - x.Page)
+			x.Offset = int64(x.At - x.Page)
 		} else {
-			x.Offset = int64(at - node)
+			x.Offset = int64(x.At - node)
 		}
 		x.Node = id
 		x.touches = append(x.touches, c.Addr, node)
