@@ -58,17 +58,25 @@ const maxAreas = 1 << 22
 // is yielded as an error.
 func (a *Areas) All(mm uint64) iter.Seq2[Area, error] {
 	return func(yield func(Area, error) bool) {
+		var end uint64
 		for addr, err := range a.addresses(mm) {
+			var area Area
 			if err == nil {
-				var area Area
-				if area, err = a.read(addr); err == nil {
-					if !yield(area, nil) {
-						return
-					}
-					continue
-				}
+				area, err = a.read(addr)
 			}
-			if !yield(Area{}, err) {
+			if err != nil {
+				if !yield(Area{}, err) {
+					return
+				}
+				continue
+			}
+			// A list goes upwards; one that does not may lead round in a circle.
+			if area.Start < end && !a.n.Tree.Present() {
+				yield(Area{}, fmt.Errorf("mm %#x: the list of areas goes back from %#x to %#x at vm_area_struct %#x", mm, end, area.Start, addr))
+				return
+			}
+			end = area.End
+			if !yield(area, nil) {
 				return
 			}
 		}
