@@ -46,12 +46,17 @@ func (t *Table) Memory(x *Task) (*Memory, error) {
 	if x.MM == 0 {
 		return nil, nil
 	}
+	return t.MemoryAt(x.MM)
+}
+
+// MemoryAt reads the memory use of the mm_struct at mm.
+func (t *Table) MemoryAt(mm uint64) (*Memory, error) {
 	t.memMu.Lock()
 	defer t.memMu.Unlock()
-	m := t.mems[x.MM]
+	m := t.mems[mm]
 	if m == nil {
-		m = t.readMemory(x.MM)
-		t.mems[x.MM] = m
+		m = t.readMemory(mm)
+		t.mems[mm] = m
 	}
 	return m, m.err
 }

@@ -49,6 +49,7 @@ func All(t *Target) []*repl.Command {
 		sys(t),
 		taskCommand(t),
 		tree(t),
+		vm(t),
 		vmcoreinfo(t),
 		vtop(t),
 		whatis(t),

@@ -20,23 +20,27 @@ type taskStruct struct {
 	style value.Style
 }
 
-var taskStructRecord = &output.Record[taskStruct]{
-	Type: "task_struct",
-	Help: "a structure of one task, or one of its members (-R)",
-	Columns: append(taskColumns(func(r *taskStruct) *task.Task { return r.task }), []output.Column[taskStruct]{
-		{Name: "name", Help: "structure, or path of the member", Get: func(r *taskStruct) output.Value { return output.String(r.name) }},
-		{Name: "value", Help: "its value as a tree", Get: func(r *taskStruct) output.Value { return output.Tree(valueTree{r.value, r.style}) }},
-	}...),
-	Text: func(b []byte, r *taskStruct) []byte {
-		style := r.style
-		if r.whole {
-			b = fmt.Appendf(b, "struct %s ", r.name)
-			return append(value.Append(b, r.value, style), '\n')
-		}
-		b = fmt.Appendf(b, "  %s = ", r.name)
-		style.Level = 1
-		return append(value.Append(b, r.value, style), ",\n"...)
-	},
+var taskStructRecord = taskObject("task_struct", "a structure of one task, or one of its members (-R)")
+
+// taskObject declares records of structures that belong to a task.
+func taskObject(typ, help string) *output.Record[taskStruct] {
+	return &output.Record[taskStruct]{Type: typ, Help: help, Columns: taskStructColumns, Text: taskStructText}
+}
+
+var taskStructColumns = append(taskColumns(func(r *taskStruct) *task.Task { return r.task }), []output.Column[taskStruct]{
+	{Name: "name", Help: "structure, or path of the member", Get: func(r *taskStruct) output.Value { return output.String(r.name) }},
+	{Name: "value", Help: "its value as a tree", Get: func(r *taskStruct) output.Value { return output.Tree(valueTree{r.value, r.style}) }},
+}...)
+
+func taskStructText(b []byte, r *taskStruct) []byte {
+	style := r.style
+	if r.whole {
+		b = fmt.Appendf(b, "struct %s ", r.name)
+		return append(value.Append(b, r.value, style), '\n')
+	}
+	b = fmt.Appendf(b, "  %s = ", r.name)
+	style.Level = 1
+	return append(value.Append(b, r.value, style), ",\n"...)
 }
 
 // valueTree is a C value as an output value.

@@ -204,7 +204,7 @@ func (v *translator) showArea(row *vtopRow) error {
 	}
 	offset := area.Offset + row.addr&^(kernel.PageSize-1) - area.Start
 	areaRecord.Head(v.c.Out)
-	areaRecord.Emit(v.c.Out, &areaRow{area, path, offset})
+	areaRecord.Emit(v.c.Out, &areaRow{area, path, err, offset})
 	v.c.Out.Print("\n")
 	if row.err != nil && area.File != 0 && fault.ReasonOf(row.err) == fault.Unmapped {
 		v.c.Out.Printf("FILE: %s  OFFSET: %x\n\n", path, offset)

@@ -114,31 +114,46 @@ func (r *vtopRow) pageNote() string {
 type areaRow struct {
 	mm.Area
 	path   string
+	err    error  // why it is not known
 	offset uint64 // of the page asked for, in the file
 }
 
 var areaRecord = &output.Record[areaRow]{
 	Type: "area",
 	Help: "a virtual memory area",
-	Columns: []output.Column[areaRow]{
-		{Name: "vma", Head: "      VMA        ", Verb: "%016x ", Help: "address of the vm_area_struct", Get: func(a *areaRow) output.Value { return output.Addr(a.Addr) }},
-		{Name: "start", Head: "   START   ", Verb: "%10x ", Help: "first address", Get: func(a *areaRow) output.Value { return output.Addr(a.Start) }},
-		{Name: "end", Head: "    END    ", Verb: "%10x ", Help: "address behind the last one", Get: func(a *areaRow) output.Value { return output.Addr(a.End) }},
-		{Name: "flags", Head: " FLAGS ", Verb: "%6x ", Help: "VM_* flags", Get: func(a *areaRow) output.Value { return output.Hex(a.Flags) }},
-		{Name: "offset", Help: "where the area begins in its file, in bytes", Get: func(a *areaRow) output.Value { return output.Uint(a.Offset) }},
-		{Name: "page_offset", Help: "where the page asked for is in the file, in bytes; null of anonymous memory", Get: func(a *areaRow) output.Value {
+	Columns: append(areaColumns(func(a *areaRow) *areaRow { return a }),
+		output.Column[areaRow]{Name: "page_offset", Help: "where the page asked for is in the file, in bytes; null of anonymous memory", Get: func(a *areaRow) output.Value {
 			if a.File == 0 {
 				return output.Null()
 			}
 			return output.Uint(a.offset)
-		}},
-		{Name: "file", Head: "FILE", Verb: "%s", Help: "path of the file, null of anonymous memory", Get: func(a *areaRow) output.Value {
-			if a.File == 0 {
+		}}),
+}
+
+// areaColumns are the columns of records of areas.
+func areaColumns[R any](of func(*R) *areaRow) []output.Column[R] {
+	return []output.Column[R]{
+		{Name: "vma", Head: "      VMA        ", Verb: "%016x ", Help: "address of the vm_area_struct", Get: func(r *R) output.Value { return output.Addr(of(r).Addr) }},
+		{Name: "start", Head: "   START   ", Verb: "%10x ", Help: "first address", Get: func(r *R) output.Value { return output.Addr(of(r).Start) }},
+		{Name: "end", Head: "    END    ", Verb: "%10x ", Help: "address behind the last one", Get: func(r *R) output.Value { return output.Addr(of(r).End) }},
+		{Name: "flags", Head: " FLAGS ", Verb: "%6x ", Help: "VM_* flags", Get: func(r *R) output.Value { return output.Hex(of(r).Flags) }},
+		{Name: "offset", Help: "where the area begins in its file, in bytes", Get: func(r *R) output.Value { return output.Uint(of(r).Offset) }},
+		{Name: "file", Help: "address of the struct file, null of anonymous memory", Get: func(r *R) output.Value {
+			if of(r).File == 0 {
 				return output.Null()
 			}
-			return output.String(a.path)
+			return output.Addr(of(r).File)
 		}},
-	},
+		{Name: "path", Head: "FILE", Verb: "%s", Help: "path of the file, null of anonymous memory", Get: func(r *R) output.Value {
+			switch a := of(r); {
+			case a.File == 0:
+				return output.Null()
+			case a.err != nil && a.path == "":
+				return output.Fault(a.err)
+			}
+			return output.String(of(r).path)
+		}},
+	}
 }
 
 var pageRecord = &output.Record[mm.Page]{
