@@ -87,7 +87,7 @@ func TestVtopUser(t *testing.T) {
 			t.Errorf("%q is missing in\n%s", want, text)
 		}
 	}
-	if len(rows) != 4 || rows[2]["start"] != "0x400000" || !strings.HasPrefix(fmt.Sprint(rows[2]["file"]), "/") {
+	if len(rows) != 4 || rows[2]["start"] != "0x400000" || !strings.HasPrefix(fmt.Sprint(rows[2]["path"]), "/") {
 		t.Errorf("rows %v", rows)
 	}
 }
