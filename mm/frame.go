@@ -24,6 +24,8 @@ type frameNeeds struct {
 	FolioOrder kernel.Field `need:"?folio._folio_order"`
 	FolioFlags kernel.Field `need:"?folio._flags_1"` // low byte
 	Head       kernel.Enum  `need:"?PG_head"`
+
+	MaxPFN kernel.Sym `need:"?max_pfn"`
 }
 
 // frames is what is known of the meaning of page types.
@@ -32,6 +34,7 @@ type frames struct {
 	n     frameNeeds
 	bytes map[uint64]string // since 6.11: names by the highest byte of page_type
 	bits  []typeBit         // before: a cleared bit of page_type
+	end   uint64            // page frames are below
 }
 
 type typeBit struct {
@@ -50,6 +53,12 @@ func (p *Pages) know() *frames {
 	f.once.Do(func() {
 		if p.k.Bind(&f.n) != nil {
 			return // everything is optional
+		}
+		f.end = 1 << (52 - kernel.PageShift)
+		if f.n.MaxPFN != 0 {
+			if n, err := readPointer(p.k, uint64(f.n.MaxPFN)); err == nil && n != 0 {
+				f.end = min(n, f.end)
+			}
 		}
 		if t, err := p.k.StructType("pagetype"); err == nil && f.n.PGTY.Present() {
 			f.bytes = map[uint64]string{}
@@ -93,8 +102,11 @@ func (f *frames) tableBits() {
 func (f *frames) typed(word uint64) (string, bool) {
 	word &= 0xffffffff
 	if f.bytes != nil {
+		if word>>24 == 0xff {
+			return "", false // a counter of mappings that is -1
+		}
 		name, ok := f.bytes[word>>24]
-		return name, ok && word>>24 != 0xff
+		return name, ok
 	}
 	if word>>28 != 0xf || word == 0xffffffff {
 		return "", false // a counter of mappings
@@ -110,9 +122,9 @@ func (f *frames) typed(word uint64) (string, bool) {
 // Frame is the page frame number of the page whose structure is at addr, which
 // must be its first byte.
 func (p *Pages) Frame(addr uint64) (pfn uint64, ok bool) {
-	size := uint64(p.n.Size)
+	size, end := uint64(p.n.Size), p.know().end
 	for _, base := range p.bases {
-		if d := addr - base; addr >= base && size > 0 && d%size == 0 && d/size < 1<<(52-kernel.PageShift) {
+		if d := addr - base; addr >= base && size > 0 && d%size == 0 && d/size < end {
 			return d / size, true
 		}
 	}

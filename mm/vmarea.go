@@ -57,7 +57,7 @@ type VMAreas struct {
 	err   error
 
 	mapOnce sync.Once
-	byPage  map[uint64][]int32 // areas by the page frames that they map
+	byPage  map[uint64][]uint64 // kernel virtual addresses by the page frames that are mapped there
 }
 
 // VMArea is a struct vmap_area with its struct vm_struct. Start and End are
@@ -305,46 +305,4 @@ func (v *VMAreas) read(addr uint64) (VMArea, error) {
 		a.Err = fmt.Errorf("vm_struct at %#x: its address is %#x, and its area begins at %#x", vm, have, a.Start)
 	}
 	return a, nil
-}
-
-// Mapping are the areas in use that map the page at the physical address paddr:
-// by their arrays of page structures, or as the physical range of an ioremap.
-func (v *VMAreas) Mapping(pages *Pages, paddr uint64) []VMArea {
-	all, _ := v.All()
-	v.mapOnce.Do(func() {
-		v.byPage = map[uint64][]int32{}
-		for i := range all {
-			v.mapPages(pages, i)
-		}
-	})
-	var found []VMArea
-	for _, i := range v.byPage[paddr>>kernel.PageShift] {
-		found = append(found, all[i])
-	}
-	for i := range all {
-		if a := &all[i]; a.Kind() == "ioremap" && !a.Lazy && paddr-a.Phys < a.Size-kernel.PageSize && paddr >= a.Phys {
-			found = append(found, *a)
-		}
-	}
-	return found
-}
-
-// maxMapped bounds the pages of one area (64 GiB).
-const maxMapped = 1 << 24
-
-// mapPages enters the pages of area i.
-func (v *VMAreas) mapPages(pages *Pages, i int) {
-	a := &v.areas[i]
-	if a.Lazy || a.Pages == 0 || a.NrPages > maxMapped || a.NrPages > (a.End-a.Start)>>kernel.PageShift {
-		return
-	}
-	b := make([]byte, a.NrPages*8)
-	if v.k.Read(b, a.Pages) != nil {
-		return // its pages are not known
-	}
-	for ; len(b) >= 8; b = b[8:] {
-		if pfn, ok := pages.Frame(binary.LittleEndian.Uint64(b)); ok {
-			v.byPage[pfn] = append(v.byPage[pfn], int32(i))
-		}
-	}
 }

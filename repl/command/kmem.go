@@ -49,7 +49,7 @@ shows all objects of its slab.`,
 		},
 		Records: []output.Describer{cacheRecord, cacheNameRecord, slabCPURecord, slabNodeRecord, slabRecord, slabObjectRecord,
 			symRecord, contextRecord, pageRecord,
-			zoneFreeRecord, freeAreaRecord, freeBlockRecord, cpuListRecord, freeTotalRecord, freePageRecord, vmareaRecord},
+			zoneFreeRecord, freeAreaRecord, freeBlockRecord, cpuListRecord, freeTotalRecord, freePageRecord, vmareaRecord, pageUserRecord, pageMapperRecord},
 		Run: func(ctx context.Context, c *repl.Call) error { return runKmem(ctx, t, c) },
 	}
 }

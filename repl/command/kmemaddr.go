@@ -21,9 +21,13 @@ func (t *Target) findObject(m *slab.Model, addr uint64) (o slab.Object, whole, o
 		o, ok = m.Find(v)
 		return o, false, ok
 	}
-	if memory, page := m.PageAt(addr); page {
-		o, ok = m.Find(memory)
-		return o, true, ok
+	if pages, err := t.pages(); err == nil {
+		if _, start := pages.Frame(addr); start {
+			if memory, page := m.PageAt(addr); page {
+				o, ok = m.Find(memory)
+				return o, true, ok
+			}
+		}
 	}
 	o, ok = m.Find(addr)
 	return o, false, ok
@@ -35,17 +39,19 @@ func kmemAddresses(t *Target, c *repl.Call) error {
 	if err != nil {
 		return err
 	}
-	pages, err := mm.LoadPages(t.Opened.Kernel)
+	pages, err := t.pages()
 	if err != nil {
 		return err
 	}
-	w := wordFinder{cacheLister{t: t, c: c, m: m}, pages}
+	w := wordFinder{cacheLister: cacheLister{t: t, c: c, m: m}, pages: pages}
 	for i, arg := range c.Args {
 		addr, err := t.address(arg)
 		if err == nil && c.Has("P") {
 			v, ok := t.Opened.Kernel.PhysToVirt(addr)
 			if addr = v; !ok {
 				err = fmt.Errorf("%s: not a physical address of the machine's memory", arg)
+			} else {
+				addr, _, err = t.Opened.Kernel.Translate(v)
 			}
 		}
 		if err == nil {
@@ -65,56 +71,106 @@ func kmemAddresses(t *Target, c *repl.Call) error {
 type wordFinder struct {
 	cacheLister
 	pages *mm.Pages
+	known bool // something was shown of the present address
+}
+
+// block shows something that is known, with an empty line in between.
+func (w *wordFinder) block(show func()) {
+	if w.known {
+		w.c.Out.Print("\n")
+	}
+	w.known = true
+	show()
 }
 
 func (w *wordFinder) show(addr uint64) error {
-	k, known := w.t.Opened.Kernel, false
-	block := func(show func()) {
-		if known {
-			w.c.Out.Print("\n")
-		}
-		known = true
-		show()
-	}
+	w.known = false
+	k := w.t.Opened.Kernel
 	if s, ok := symbolAt(k, addr); ok {
-		block(func() { symRecord.Emit(w.c.Out, &s) })
+		s.locate(k)
+		w.block(func() { symRecord.Emit(w.c.Out, &s) })
 	}
 	o, whole, inSlab := w.t.findObject(w.m, addr)
 	if inSlab {
-		block(func() { w.object(o, whole) })
+		w.block(func() { w.object(o, whole) })
 	}
-	if x := w.task(addr, o); x != nil {
+	areas, at := w.areas(addr)
+	if x := w.task(at, o); x != nil {
 		var err error
-		block(func() { err = showTask(w.t, w.c, x) })
+		w.block(func() { err = showTask(w.t, w.c, x) })
 		if err != nil {
 			return err
 		}
 	}
-	paddr := addr
-	if memory, isPage := w.m.PageAt(addr); isPage {
-		addr = memory
+	pfn, pageErr := w.t.frameOf(w.pages, addr)
+	if pageErr == nil && !inSlab {
+		w.free(addr, pfn)
 	}
-	if k.IsKernelAddress(addr) {
-		var err error
-		if paddr, _, err = k.Translate(addr); err != nil {
-			if known {
-				return nil
+	if len(areas) > 0 {
+		w.block(func() {
+			vmareaRecord.Head(w.c.Out)
+			for _, a := range areas {
+				vmareaRecord.Emit(w.c.Out, newVMAreaRow(k, a))
 			}
-			return fmt.Errorf("%x: %w", addr, err)
-		}
+		})
 	}
-	page, err := w.pages.At(paddr)
+	if pageErr == nil {
+		w.page(pfn)
+		return nil
+	}
+	if w.known {
+		return nil // a symbol of memory that has no page structure, a guard page
+	}
+	return fmt.Errorf("%x: %w", addr, pageErr)
+}
+
+// areas are the areas of virtual memory of a kernel address, or those that map
+// a physical one, and the kernel address itself.
+func (w *wordFinder) areas(addr uint64) ([]mm.VMArea, uint64) {
+	v, err := w.t.vmareas()
 	if err != nil {
-		if known {
-			return nil // a symbol of memory that has no page structure
-		}
-		return fmt.Errorf("%x: %w", addr, err)
+		return nil, addr
 	}
-	block(func() {
+	if w.t.Opened.Kernel.IsKernelAddress(addr) {
+		if a, ok := v.Find(addr); ok && !a.Lazy {
+			return []mm.VMArea{a}, addr
+		}
+		return nil, addr
+	}
+	areas, vaddrs := v.Mapped(w.pages, addr)
+	if len(areas) > 0 {
+		return areas, vaddrs[0]
+	}
+	return nil, addr
+}
+
+// free shows where a page is if it is free.
+func (w *wordFinder) free(addr, pfn uint64) {
+	b, err := w.t.buddy()
+	if err != nil {
+		return
+	}
+	f, ok, err := b.Find(pfn)
+	if ok {
+		l := freeLister{w.t, w.c, b, w.pages, false}
+		w.block(func() { l.block(addr, pfn, &f) })
+	}
+	if err != nil {
+		w.c.Warn("%x: free pages: %v", addr, firstLine(err))
+	}
+}
+
+// page shows the page structure and what more is known of the page.
+func (w *wordFinder) page(pfn uint64) {
+	page, err := w.pages.At(pfn << kernel.PageShift)
+	if err != nil {
+		return // frameOf has read it
+	}
+	w.block(func() {
 		pageRecord.Head(w.c.Out)
 		pageRecord.Emit(w.c.Out, &page)
 	})
-	return nil
+	w.user(pfn)
 }
 
 // task is the task whose task_struct or stack holds the address.
@@ -128,13 +184,20 @@ func (w *wordFinder) task(addr uint64, o slab.Object) *task.Task {
 			return x
 		}
 	}
-	stack := uint64(4 * kernel.PageSize)
-	if t, err := w.t.Opened.Kernel.StructType("thread_union"); err == nil && t.Size() > 0 {
+	k := w.t.Opened.Kernel
+	stack, size := uint64(4*kernel.PageSize), uint64(1)
+	if t, err := k.StructType("thread_union"); err == nil && t.Size() > 0 {
 		stack = uint64(t.Size())
+	}
+	if t, err := k.StructType("task_struct"); err == nil && t.Size() > 0 {
+		size = uint64(t.Size())
 	}
 	for _, x := range table.Tasks {
 		if x.Stack != 0 && addr >= x.Stack && addr-x.Stack < stack {
 			return x
+		}
+		if addr >= x.Addr && addr-x.Addr < size {
+			return x // in no slab: the idle task of the first CPU
 		}
 	}
 	return nil

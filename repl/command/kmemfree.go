@@ -160,6 +160,7 @@ func (l *freeLister) holding(addr uint64) error {
 // block shows where a free page is.
 func (l *freeLister) block(addr, pfn uint64, f *mm.Free) {
 	r := freePageRow{Free: f, asked: addr, number: pfn - f.Head, name: l.b.TypeName(f.Type), zone: zoneRow{f.Zone, l.pages}}
+	r.physical = !l.t.Opened.Kernel.IsKernelAddress(addr)
 	if !l.c.Out.JSON() {
 		zoneFreeRecord.Head(l.c.Out)
 		zoneFreeRecord.Emit(l.c.Out, &r.zone)

@@ -141,6 +141,8 @@ type freePageRow struct {
 	name   string // of the migrate type
 	asked  uint64 // the operand
 	number uint64 // of the page in the block, from 0
+
+	physical bool // the operand is a physical address
 }
 
 var freePageRecord = &output.Record[freePageRow]{
@@ -157,7 +159,14 @@ var freePageRecord = &output.Record[freePageRow]{
 		{Name: "zone", Help: "the zone", Get: func(r *freePageRow) output.Value { return zoneFreeRecord.Value(&r.zone) }},
 	},
 	Text: func(b []byte, r *freePageRow) []byte {
-		return fmt.Appendf(b, "%16x  (%x is %s of %d pages)\n", r.Page, r.asked, ordinal(r.number+1), 1<<r.Order)
+		if r.Order == 0 {
+			return fmt.Appendf(b, "%16x  \n", r.Page)
+		}
+		in := ""
+		if r.asked%kernel.PageSize != 0 && r.physical {
+			in = "in "
+		}
+		return fmt.Appendf(b, "%16x  (%x is %s%s of %d pages)\n", r.Page, r.asked, in, ordinal(r.number+1), 1<<r.Order)
 	},
 }
 

@@ -102,5 +102,6 @@ func (t *Target) areasAt(v *mm.VMAreas, addr uint64) ([]mm.VMArea, error) {
 	if err != nil {
 		return nil, err
 	}
-	return v.Mapping(pages, addr), nil
+	areas, _ := v.Mapped(pages, addr)
+	return areas, nil
 }
