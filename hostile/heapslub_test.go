@@ -295,6 +295,9 @@ func (h *heap) onlineCPU() int {
 func nodeCounter(name, rules, member string) damageClass {
 	return damageClass{name + " of a node", rules, func(h *heap) *damage {
 		c := h.cache(func(c *heapCache) bool { return h.get(h.node(c.addr), member) > 0 })
+		if c == nil {
+			return nil
+		}
 		return c.damage(h.put(h.node(c.addr), member, h.get(h.node(c.addr), member)+uint64(1+h.r.IntN(40))))
 	}}
 }

@@ -301,11 +301,7 @@ func (ck *checker) checkCacheList() {
 	}}
 	_, _, err := ck.checkLinks(&l, func(x Finding) {
 		x.Rule = CacheList
-		if c := ck.m.Cache(x.At&^15 - off); c != nil {
-			x.Cache = c
-		} else if c := ck.m.Cache(x.At&^15 - 8 - off); c != nil {
-			x.Cache = c
-		}
+		x.Cache = ck.m.Cache(x.entry - off) // none if it is the head
 		x.window = false
 		ck.findings = append(ck.findings, &x)
 	})
