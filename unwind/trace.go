@@ -110,9 +110,14 @@ func (u *Unwinder) fromRegs(t *Thread, r *PtRegs) Frame {
 	f := Frame{Exact: true, Regs: r.Registers}
 	f.PC, _ = r.Get(RIP)
 	f.SP, _ = r.Get(RSP)
-	f.Stack = u.stackAt(t, f.SP, 0)
+	if f.Stack = u.stackAt(t, f.SP, 0); f.Stack == nil {
+		f.Stack = u.stackAt(t, f.SP+guardSize, 0) // it grew beyond its end, which is how it was interrupted
+	}
 	return f
 }
+
+// guardSize is that of the page below every stack, which nothing is mapped at.
+const guardSize = 4096
 
 // walk appends f and the frames above it.
 func (u *Unwinder) walk(tr *Trace, t *Thread, f Frame, m memory) {

@@ -154,6 +154,32 @@ func TestStackSwitches(t *testing.T) {
 	})
 }
 
+// A stack that grew into the page below it: the fault is on a stack of its own,
+// and the frames go on with the first one that is still on the stack.
+func TestOverflow(t *testing.T) {
+	eachLayout(t, func(t *testing.T, k *fakeKernel) {
+		deep := k.function(1, "deep", 0x100)
+		worker := k.function(2, "worker", 0)
+		k.last(func(r *fakeRow) { r.kind, r.spReg = KindEnd, 0 })
+		fault := k.function(3, "fault", 0)
+		k.last(func(r *fakeRow) { r.kind, r.sp = KindRegs, 0 })
+		sp := uint64(stackAt - 0x40)
+		regs := uint64(ceaAt + 0x2000 + 0x2000)
+		k.regs(regs, deep, kernelCS, sp)
+		k.Words(sp+0x100, worker)
+		u := k.unwinder()
+		h := Thread{Addr: 1, Stack: stackAt, Running: true}
+		tr := u.From(h, fault, regs)
+		if got, want := show(u, tr), "fault@registers deep@interrupted worker@100c0 end"; got != want {
+			t.Errorf("%s, want %s", got, want)
+		}
+		k.regs(regs, deep, kernelCS, stackAt-guardSize-8)
+		if tr := u.From(h, fault, regs); tr.Err == nil {
+			t.Error("a stack pointer below the guard page is taken for the stack's")
+		}
+	})
+}
+
 func TestDamage(t *testing.T) {
 	tests := []struct {
 		name   string

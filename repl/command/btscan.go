@@ -139,18 +139,18 @@ func (tr *tracer) overflow(x *task.Task, skip uint64) (why []string, err error) 
 	size := tr.table.StackSize()
 	below := func(what string, sp uint64) {
 		if sp < x.Stack && x.Stack-sp <= size {
-			why = append(why, fmt.Sprintf("%s %#x is below its stack, which begins at %#x", what, sp, x.Stack))
+			why = append(why, fmt.Sprintf("%s %#x, is below its stack, which begins at %#x", what, sp, x.Stack))
 		}
 	}
 	if !h.Running {
-		below("thread.sp", h.SP)
+		below("thread.sp,", h.SP)
 		return why, err
 	}
 	trace := tr.unwinder.Trace(h)
 	for i := range trace.Frames {
 		f := &trace.Frames[i]
 		if f.Interrupted != nil || i == 0 {
-			below(fmt.Sprintf("the stack pointer at %#x", f.PC), f.SP)
+			below(fmt.Sprintf("the stack pointer of the frame at pc %#x,", f.PC), f.SP)
 		}
 	}
 	return why, err
