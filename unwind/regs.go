@@ -43,6 +43,7 @@ var calleeSaved = [...]Reg{RBX, RBP, R12, R13, R14, R15}
 // Registers are the registers of a frame, as far as they are known.
 type Registers struct {
 	val   [numRegs]uint64
+	slot  [numRegs]uint64
 	known uint32
 }
 
@@ -56,8 +57,23 @@ func (r *Registers) Get(n Reg) (uint64, bool) {
 
 // Set makes a register known.
 func (r *Registers) Set(n Reg, v uint64) {
-	r.val[n] = v
+	r.val[n], r.slot[n] = v, 0
 	r.known |= 1 << n
+}
+
+// Saved is where on a stack a register's value was found; 0 if it is not known or
+// never was on a stack.
+func (r *Registers) Saved(n Reg) uint64 {
+	if n >= numRegs || r.known>>n&1 == 0 {
+		return 0
+	}
+	return r.slot[n]
+}
+
+// setSaved makes a register known that was found on a stack.
+func (r *Registers) setSaved(n Reg, v, slot uint64) {
+	r.Set(n, v)
+	r.slot[n] = slot
 }
 
 // Count is how many registers are known.

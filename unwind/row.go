@@ -73,6 +73,20 @@ type memory interface {
 	word(addr uint64) (uint64, error)
 }
 
+// slot is where on the stack eval finds the value; 0 if nowhere.
+func (r *rule) slot(self Reg, regs *Registers, cfa uint64) uint64 {
+	switch r.op {
+	case opSame:
+		return regs.Saved(self)
+	case opAtCFA:
+		return cfa + uint64(r.off)
+	case opAtReg:
+		base, _ := regs.Get(r.reg)
+		return base + uint64(r.off)
+	}
+	return 0
+}
+
 // eval computes a rule; cfa is not used by a rule for the CFA itself.
 func (r *rule) eval(self Reg, regs *Registers, cfa uint64, m memory) (uint64, error) {
 	base := uint64(0)

@@ -45,7 +45,7 @@ func (u *Unwinder) inactive(t *Thread, m memory) (Frame, error) {
 			errs = append(errs, err)
 			continue
 		}
-		f.Regs.Set(r.reg, v)
+		f.Regs.setSaved(r.reg, v, r.field.At(t.SP))
 	}
 	pc, ok := f.Regs.Get(RIP)
 	if !ok {

@@ -51,7 +51,7 @@ func (u *Unwinder) caller(t *Thread, f *Frame, row *Row, m memory) (*Frame, erro
 	next.PC = pc
 	for _, r := range calleeSaved {
 		if v, err := row.regs[r].eval(r, &f.Regs, f.CFA, m); err == nil {
-			next.Regs.Set(r, v)
+			next.Regs.setSaved(r, v, row.regs[r].slot(r, &f.Regs, f.CFA))
 		}
 	}
 	next.Regs.Set(RSP, f.CFA)
