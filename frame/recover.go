@@ -34,15 +34,3 @@ type Sought struct {
 	List  []die.Location
 	Found location.Result // what the tables give
 }
-
-// Code is the function that a frame executed, with what covers the pc.
-type Code struct {
-	Info   *debuginfo.Info
-	Link   uint64            // link-time address of the frame's call site (unwind.Frame.CallSite)
-	Scopes []debuginfo.Scope // from the function inwards
-	view   View
-	at     uint64 // run-time address of Link
-}
-
-// Runtime is the run-time address of a link-time address of the same file.
-func (c *Code) Runtime(link uint64) (uint64, bool) { return c.view.Runtime(c.at, link) }

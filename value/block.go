@@ -16,8 +16,9 @@ const (
 // block is the bytes of an object, read once. Parts that could not be read are
 // listed in holes, in ascending order.
 type block struct {
-	data  []byte
-	holes []hole
+	data   []byte
+	holes  []hole
+	target *Value // of an optimized pointer
 }
 
 type hole struct {

@@ -51,6 +51,9 @@ func (v Value) Index(i int64) (Value, error) {
 	u := v.typ.Underlying()
 	switch u.Kind() {
 	case ctype.Pointer:
+		if t, ok := v.followed(); ok && i == 0 {
+			return t, nil
+		}
 		addr, err := v.Uint()
 		if err != nil {
 			return Value{}, err
@@ -89,6 +92,9 @@ func (v Value) Deref() (Value, error) {
 	case ctype.Func:
 		return v, nil
 	case ctype.Pointer:
+		if t, ok := v.followed(); ok {
+			return t, nil
+		}
 		addr, err := v.Uint()
 		if err != nil {
 			return Value{}, err

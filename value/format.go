@@ -138,6 +138,10 @@ func (p *printer) value(v Value, level int) {
 
 // fault prints, in place of a value, why it cannot be read.
 func (p *printer) fault(err error) {
+	if s := lostText(err); s != "" {
+		p.text(s)
+		return
+	}
 	p.text("<")
 	if r := fault.ReasonOf(err); r != 0 {
 		p.text(r.String())

@@ -31,6 +31,7 @@ import (
 //	float              number; "nan", "inf", "-inf" as strings
 //	unreadable memory  {"type": "fault", "reason": "excluded", "space": "kernel virtual",
 //	                   "addr": "0x...", "detail": "..."}, or with "message" alone
+//	lost variables     {"type": "fault", "reason": "lost", "message": "..."}
 type JSON struct {
 	Value Value
 	Style Style // Max, Deep and Names count
@@ -356,6 +357,14 @@ func (p jsonPrinter) float(v Value) {
 func (p jsonPrinter) fault(err error) {
 	p.text(`{"type":"fault"`)
 	var e *fault.Error
+	var lost *fault.Lost
+	if errors.As(err, &lost) {
+		p.text(`,"reason":"lost"`)
+		p.key("message", false)
+		p.quote(lost.Why)
+		p.text("}")
+		return
+	}
 	if !errors.As(err, &e) {
 		p.key("message", false)
 		p.quote(err.Error())

@@ -85,6 +85,11 @@ func AppendFault(b []byte, err error) []byte {
 
 func appendFaultFields(b []byte, err error) []byte {
 	var e *fault.Error
+	var lost *fault.Lost
+	if errors.As(err, &lost) {
+		b = append(b, `,"reason":"lost","message":`...)
+		return AppendString(b, lost.Why)
+	}
 	if !errors.As(err, &e) {
 		b = append(b, `,"message":`...)
 		return AppendString(b, err.Error())

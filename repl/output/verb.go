@@ -184,5 +184,9 @@ func FaultText(err error) string {
 	if errors.As(err, &e) {
 		return "<" + e.Reason.String() + ">"
 	}
+	var lost *fault.Lost
+	if errors.As(err, &lost) {
+		return "<" + lost.Error() + ">"
+	}
 	return "<unreadable>"
 }
