@@ -26,6 +26,11 @@ func lost(p location.Provenance) error { return &fault.Lost{Why: p.How} }
 func (m *Model) finish(x *machine, v *Variable, depth int) {
 	v.Provenance = v.Where.Provenance()
 	v.Value = m.build(x, v.Type, v.Where, depth)
+	if p := v.Where.Pieces; len(p) == 1 && p[0].Kind == location.Implicit {
+		if target, err := v.Value.Deref(); err != nil || target.Whole() != nil {
+			v.Provenance = location.LostFor(location.NoLocation, "a pointer that the compiler optimized out")
+		}
+	}
 }
 
 // build makes the value of an object from its pieces.

@@ -47,14 +47,14 @@ func Evaluate(expr []byte, u *die.Unit, m Machine) Result {
 // site's parameter, or a frame base (DWARF 5, 3.3.5 and 3.4.2). A register stands
 // for its value.
 func Number(expr []byte, u *die.Unit, m Machine) (uint64, Provenance) {
-	r := Evaluate(expr, u, m)
+	e := evaluator{expr: expr, unit: u, m: m, number: true}
+	e.run()
+	r := Result{Pieces: e.pieces}
 	if len(r.Pieces) != 1 || r.Pieces[0].Bits != 0 {
 		return 0, LostFor(NoOperator, "a value in pieces")
 	}
 	p := &r.Pieces[0]
 	switch p.Kind {
-	case InMemory:
-		return p.Addr, p.Provenance
 	case InRegister, Computed:
 		return number(p.Data), p.Provenance
 	case Implicit:
@@ -78,11 +78,12 @@ type entry struct {
 
 // evaluator runs one expression.
 type evaluator struct {
-	expr  []byte
-	unit  *die.Unit
-	m     Machine
-	at    int
-	steps int
+	expr   []byte
+	unit   *die.Unit
+	m      Machine
+	at     int
+	steps  int
+	number bool // what remains on the stack is a value, not an address
 
 	stack  []entry
 	pieces []Piece
@@ -196,6 +197,9 @@ func (e *evaluator) finish() error {
 			return err
 		}
 		p = &Piece{Kind: InMemory, Addr: top.v}
+		if e.number {
+			p = &Piece{Kind: Computed, Data: little(top.v)}
+		}
 	}
 	p.Provenance = e.provenance(p.Kind)
 	if e.uninit {
@@ -245,7 +249,7 @@ func (e *evaluator) provenance(k Kind) Provenance {
 // direct reports whether the expression is one value as it is.
 func (e *evaluator) direct() bool {
 	in, err := decode(e.expr, 0)
-	if err != nil || in.next >= len(e.expr) || e.expr[in.next] != opStackValue {
+	if err != nil || in.next < len(e.expr) && e.expr[in.next] != opStackValue {
 		return false
 	}
 	return in.op == opEntryValue || in.op == opGNUParameterRef || in.op >= opBreg0 && in.op <= opBreg31 && in.a == 0

@@ -25,6 +25,9 @@ type Scope struct {
 	CPU    int          // what an empty CPU specification stands for
 	// Registers of the current context; nil for none.
 	Registers func(name string) (uint64, bool)
+	// Locals are the variables of the current frame, which hide those of the
+	// kernel; nil for none.
+	Locals func(name string) (value.Value, bool)
 
 	results []value.Value
 }
@@ -84,6 +87,11 @@ func (s *Scope) Record(v value.Value) int {
 // Variable implements expr.Scope: a variable, a function, or a symbol of which
 // only the address is known.
 func (s *Scope) Variable(name, file string) (value.Value, error) {
+	if s.Locals != nil && file == "" {
+		if v, ok := s.Locals(name); ok {
+			return v, nil
+		}
+	}
 	v, err := s.variable(name, file)
 	if err == nil {
 		mem := s.Memory()

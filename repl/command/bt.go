@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/kdive/kdive/frame"
 	"github.com/kdive/kdive/kernel"
 	"github.com/kdive/kdive/repl"
 	"github.com/kdive/kdive/repl/output"
@@ -18,7 +19,7 @@ import (
 func bt(t *Target) *repl.Command {
 	return &repl.Command{
 		Name:     "bt",
-		Synopsis: "[-a | -c cpus | -p | -g] [-n idle] [-fFrtTeolsxd] [-R ref] [pid | task] ...\n[-I ip] [-S sp] [pid | task]\n-E | -v | -O",
+		Synopsis: "[-a | -c cpus | -p | -g] [-n idle] [-fFVrtTeolsxd] [-R ref] [pid | task] ...\n[-I ip] [-S sp] [pid | task]\n-E | -v | -O",
 		Summary:  "print the stack frames of tasks",
 		Detail: `
 Without an operand the current task is meant. Each numbered line is one function
@@ -52,6 +53,7 @@ frames up to there are shown, and why there are no more.`,
 			{Name: "E", Help: "registers saved on the interrupt and exception stacks of all CPUs"},
 			{Name: "o", Help: "every address of code from where the task stands is a frame, also old ones: for stacks whose frames are lost"},
 			{Name: "O", Help: "make -o what bt does without it, or the other way round"},
+			{Name: "V", Help: "parameters and local variables of every call; see help args"},
 			{Name: "v", Help: "look for stacks that grew beyond their end"},
 			{Name: "n", Arg: "idle", Help: "leave out idle tasks"},
 			{Name: "R", Arg: "ref", Help: "only tasks with this function, return address or stack address in a frame"},
@@ -62,7 +64,7 @@ frames up to there are shown, and why there are no more.`,
 			{Line: "bt -a", Help: "What all CPUs did."},
 			{Line: "bt -sl 1", Help: "The task with PID 1, with offsets and source lines."},
 		},
-		Records: []output.Describer{frameRecord, registersRecord, stackWordRecord, textWordRecord},
+		Records: []output.Describer{frameRecord, registersRecord, variableRecord, stackWordRecord, textWordRecord},
 		Run:     func(ctx context.Context, c *repl.Call) error { return runBt(ctx, t, c) },
 	}
 }
@@ -175,6 +177,7 @@ type tracer struct {
 	kernel   *kernel.Kernel
 	unwinder *unwind.Unwinder
 	replay   *replay.Model
+	frames   *frame.Model
 	table    *task.Table
 	sites    map[siteKey]site
 	warned   bool // what is missing was said
@@ -202,6 +205,7 @@ func (t *Target) unwinder() (*tracer, error) {
 			kernel:   t.Opened.Kernel,
 			unwinder: unwind.New(t.Opened.Kernel, unwind.Config{StackSize: table.StackSize(), Running: running}),
 			replay:   replay.New(t.Opened.Kernel),
+			frames:   frame.New(t.Opened.Kernel),
 			table:    table, sites: map[siteKey]site{},
 		}
 	})

@@ -1,6 +1,7 @@
 package command
 
 import (
+	"github.com/kdive/kdive/frame"
 	"github.com/kdive/kdive/repl"
 	"github.com/kdive/kdive/task"
 	"github.com/kdive/kdive/unwind"
@@ -14,6 +15,7 @@ type tracePrinter struct {
 	task    *task.Task
 	lines   bool      // -l
 	offsets bool      // -s
+	vars    bool      // -V
 	form    string    // f, F, r, t, T, e or o; "" for none
 	inside  bool      // say how far into objects words point (-F)
 	notes   annotator // what words are said to point to (-F, -r); nil: nothing
@@ -44,7 +46,7 @@ func (t *Target) tracePrinter(c *repl.Call) (*tracePrinter, error) {
 		return nil, err
 	}
 	p := &tracePrinter{tracer: tr, t: t, c: c, lines: c.Has("l"), offsets: c.Has("s"),
-		form: c.Last("f", "F", "r", "t", "T", "e", "o"), inside: c.Has("inside"), inline: c.Shell.Settings.Inline, radix: c.Radix()}
+		form: c.Last("f", "F", "r", "t", "T", "e", "o"), inside: c.Has("inside"), vars: c.Has("V"), inline: c.Shell.Settings.Inline, radix: c.Radix()}
 	if p.form == "" && t.scanStacks {
 		p.form = "o"
 	}
@@ -139,6 +141,9 @@ func (p *tracePrinter) follow(h unwind.Thread) *unwind.Trace {
 	return tr
 }
 
+// follow is the trace of a thread, with the calls that left by a jump.
+func (r *tracer) follow(h unwind.Thread) *unwind.Trace { return r.replay.Extend(r.unwinder.Trace(h)) }
+
 // mentions reports whether a frame is what -R asks for.
 func (p *tracePrinter) mentions(tr *unwind.Trace) bool {
 	for i := range tr.Frames {
@@ -180,17 +185,10 @@ func (p *tracePrinter) frame(tr *unwind.Trace, i int) {
 	f := &tr.Frames[i]
 	s := p.site(f)
 	row := &frameRow{task: p.task, frame: f, number: -1, site: s,
-		showOffset: p.offsets, showLine: p.lines, showCalls: p.inline, radix: p.radix}
-	if f.Source == unwind.FromTailCall {
-		frameRecord.Emit(p.c.Out, row)
-		return
-	}
-	var before *unwind.Stack // that was left
-	if i > 0 {
-		if b := tr.Frames[i-1].Stack; b != nil && f.Stack != nil && b.Low != f.Stack.Low {
-			before = b
-			row.left = b.Name
-		}
+		showOffset: p.offsets, showLine: p.lines, showCalls: p.inline && !p.vars, radix: p.radix}
+	before := leftStack(tr, i)
+	if before != nil {
+		row.left = before.Name
 	}
 	regs, kind := f.Interrupted, "exception"
 	if i == 0 && tr.Start != nil {
@@ -199,12 +197,64 @@ func (p *tracePrinter) frame(tr *unwind.Trace, i int) {
 	if regs != nil {
 		registersRecord.Emit(p.c.Out, &registersRow{task: p.task, regs: regs, kind: kind, symbol: s.symbol, offset: s.offset, radix: p.radix})
 	}
-	if regs == nil || before != nil {
+	if isNumbered(tr, i) {
 		row.number = p.number
 		p.number++
 	}
-	p.frameWords(f, before, row.number >= 0)
+	if f.Source != unwind.FromTailCall {
+		p.frameWords(f, before, row.number >= 0)
+	}
 	frameRecord.Emit(p.c.Out, row)
+	if p.vars {
+		p.variables(tr, i, &s)
+	}
+}
+
+// leftStack is the stack of the frame before, if frame i is on another one.
+func leftStack(tr *unwind.Trace, i int) *unwind.Stack {
+	if i == 0 {
+		return nil
+	}
+	a, b := tr.Frames[i-1].Stack, tr.Frames[i].Stack
+	if a == nil || b == nil || a.Low == b.Low {
+		return nil
+	}
+	return a
+}
+
+// isNumbered reports whether a frame has a line with a number; in place of others
+// registers are shown.
+func isNumbered(tr *unwind.Trace, i int) bool {
+	if tr.Frames[i].Source == unwind.FromTailCall {
+		return false
+	}
+	regs := tr.Frames[i].Interrupted != nil || i == 0 && tr.Start != nil
+	return !regs || leftStack(tr, i) != nil
+}
+
+// variables prints the variables of a frame (-V): those of the function, then
+// those of each call inlined into it under its line.
+func (p *tracePrinter) variables(tr *unwind.Trace, i int, s *site) {
+	levels, err := p.frames.Levels(tr, i)
+	if err != nil && len(levels) == 0 {
+		levels = []frame.Level{{}}
+	}
+	own := len(levels) - 1
+	p.level(tr, i, &levels[own])
+	for k := range own {
+		if p.inline && k < len(s.calls) {
+			c := &s.calls[k]
+			p.c.Out.Print(string(appendCall(nil, "inlined", c.name, c.file, c.line)))
+		}
+		p.level(tr, i, &levels[k])
+	}
+}
+
+func (p *tracePrinter) level(tr *unwind.Trace, i int, l *frame.Level) {
+	for k := range l.Vars {
+		variableRecord.Emit(p.c.Out, &variableRow{task: p.task, position: i, frame: &tr.Frames[i], level: l, Variable: &l.Vars[k],
+			style: p.t.style(p.c), short: true, indent: "      "})
+	}
 }
 
 // frameWords prints the words of the frame before (-f, -F), up to the address

@@ -19,7 +19,7 @@ var forTasks = []string{"bt", "vm", "task", "files", "net", "set", "ps", "sig"}
 var passedOn = []repl.Option{
 	{Name: "a"}, {Name: "c"}, {Name: "d"}, {Name: "e"}, {Name: "f"}, {Name: "F"}, {Name: "g"}, {Name: "G"}, {Name: "i"}, {Name: "k"},
 	{Name: "l"}, {Name: "m"}, {Name: "o"}, {Name: "O"}, {Name: "p"}, {Name: "r"}, {Name: "s"}, {Name: "S"}, {Name: "t"}, {Name: "T"},
-	{Name: "u"}, {Name: "v"}, {Name: "x"}, {Name: "y"}, {Name: "R", Arg: "reference"},
+	{Name: "u"}, {Name: "v"}, {Name: "V"}, {Name: "x"}, {Name: "y"}, {Name: "R", Arg: "reference"},
 }
 
 // foreach runs commands for many tasks.
@@ -52,7 +52,7 @@ The options behind are those of the command.`,
 			{Line: "foreach UN bt -l", Help: "Where all tasks wait that cannot be interrupted."},
 			{Line: "foreach gleader user ps", Help: "Leaders of thread groups, and tasks of user space."},
 		},
-		Records:  []output.Describer{frameRecord, registersRecord},
+		Records:  []output.Describer{frameRecord, registersRecord, variableRecord},
 		Complete: func(*repl.Shell, []string, string) []string { return forTasks },
 		Run:      func(ctx context.Context, c *repl.Call) error { return runForeach(ctx, t, c) },
 	}

@@ -16,6 +16,7 @@ func (t *Target) scope() (*scope.Scope, error) {
 	}
 	if t.expressions == nil {
 		t.expressions = scope.New(k)
+		t.bindFrame(t.expressions)
 	}
 	t.expressions.CPU = t.currentCPU()
 	return t.expressions, nil

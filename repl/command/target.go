@@ -25,6 +25,7 @@ type Target struct {
 	identity identifier
 	traces   sync.Once
 	tracing  *tracer // see unwinder
+	frame    *selection
 	memory   memoryModels
 
 	scanStacks bool // bt does what bt -o does (bt -O)
@@ -92,6 +93,9 @@ func (t *Target) address(text string) (uint64, error) {
 	}
 	if a, err := repl.ParseAddress(text); err == nil {
 		return a, nil
+	}
+	if _, ok := t.local(text); ok {
+		return t.expressionAddress(text)
 	}
 	if i := strings.LastIndexAny(text, "+-"); i > 0 {
 		base, err := t.address(strings.TrimSpace(text[:i]))
