@@ -13,25 +13,28 @@ type dump struct {
 	vmlinux string
 	modules string // directory with the modules' debug files, "" for none
 	crash   bool   // whether crash opens it
+	// identify is the kernel's allocator if drgn is asked what addresses are:
+	// "slub" or "slab".
+	identify string
 }
 
 // dumps are those that are compared; compare/run makes them. Paths are relative
 // to the lab.
 var dumps = []dump{
-	{"tiny", []string{"fix/tiny/vmcore.elf"}, "fix/tiny/vmlinux", "fix/tiny", true},
-	{"tiny-kdump", []string{"fix/tiny/vmcore.kdump"}, "fix/tiny/vmlinux", "fix/tiny", true},
-	{"6.1-cloud", []string{"fix/6.1-cloud/vmcore.flat"}, "fix/6.1-cloud/vmlinux", "fix/6.1-cloud/modules", true},
-	{"5.10-sysrq", []string{"dumps/5.10-sysrq.elf"}, "kernel/bullseye-cloud-amd64/vmlinux", "kernel/bullseye-cloud-amd64/debug", true},
-	{"5.10-kdump-sysrq", []string{"dumps/5.10-kdump-sysrq.elf"}, "kernel/bullseye-cloud-amd64/vmlinux", "kernel/bullseye-cloud-amd64/debug", true},
-	{"6.1-sysrq", []string{"dumps/6.1-sysrq.elf"}, "kernel/bookworm-cloud-amd64/vmlinux", "kernel/bookworm-cloud-amd64/debug", true},
-	{"6.1-shmbug", []string{"dumps/6.1-shmbug.elf"}, "kernel/bookworm-cloud-amd64/vmlinux", "kernel/bookworm-cloud-amd64/debug", true},
-	{"6.1-kdump", []string{"dumps/6.1-kdump.elf"}, "kernel/bookworm-cloud-amd64/vmlinux", "kernel/bookworm-cloud-amd64/debug", true},
-	{"6.1-qemuelf", []string{"dumps/6.1-sysrq-qemuelf.elf"}, "kernel/bookworm-cloud-amd64/vmlinux", "kernel/bookworm-cloud-amd64/debug", true},
-	{"6.1-live", []string{"dumps/6.1-live.elf"}, "kernel/bookworm-cloud-amd64/vmlinux", "kernel/bookworm-cloud-amd64/debug", true},
-	{"6.12-sysrq", []string{"dumps/6.12-sysrq.elf"}, "kernel/bookworm-6.12-cloud-amd64/vmlinux", "kernel/bookworm-6.12-cloud-amd64/debug", true},
-	{"6.12-la57", []string{"dumps/6.12-sysrq-la57.elf"}, "kernel/bookworm-6.12-cloud-amd64/vmlinux", "kernel/bookworm-6.12-cloud-amd64/debug", true},
+	{"tiny", []string{"fix/tiny/vmcore.elf"}, "fix/tiny/vmlinux", "fix/tiny", true, "slab"},
+	{"tiny-kdump", []string{"fix/tiny/vmcore.kdump"}, "fix/tiny/vmlinux", "fix/tiny", true, ""},
+	{"6.1-cloud", []string{"fix/6.1-cloud/vmcore.flat"}, "fix/6.1-cloud/vmlinux", "fix/6.1-cloud/modules", true, ""},
+	{"5.10-sysrq", []string{"dumps/5.10-sysrq.elf"}, "kernel/bullseye-cloud-amd64/vmlinux", "kernel/bullseye-cloud-amd64/debug", true, "slub"},
+	{"5.10-kdump-sysrq", []string{"dumps/5.10-kdump-sysrq.elf"}, "kernel/bullseye-cloud-amd64/vmlinux", "kernel/bullseye-cloud-amd64/debug", true, ""},
+	{"6.1-sysrq", []string{"dumps/6.1-sysrq.elf"}, "kernel/bookworm-cloud-amd64/vmlinux", "kernel/bookworm-cloud-amd64/debug", true, "slub"},
+	{"6.1-shmbug", []string{"dumps/6.1-shmbug.elf"}, "kernel/bookworm-cloud-amd64/vmlinux", "kernel/bookworm-cloud-amd64/debug", true, ""},
+	{"6.1-kdump", []string{"dumps/6.1-kdump.elf"}, "kernel/bookworm-cloud-amd64/vmlinux", "kernel/bookworm-cloud-amd64/debug", true, ""},
+	{"6.1-qemuelf", []string{"dumps/6.1-sysrq-qemuelf.elf"}, "kernel/bookworm-cloud-amd64/vmlinux", "kernel/bookworm-cloud-amd64/debug", true, ""},
+	{"6.1-live", []string{"dumps/6.1-live.elf"}, "kernel/bookworm-cloud-amd64/vmlinux", "kernel/bookworm-cloud-amd64/debug", true, ""},
+	{"6.12-sysrq", []string{"dumps/6.12-sysrq.elf"}, "kernel/bookworm-6.12-cloud-amd64/vmlinux", "kernel/bookworm-6.12-cloud-amd64/debug", true, "slub"},
+	{"6.12-la57", []string{"dumps/6.12-sysrq-la57.elf"}, "kernel/bookworm-6.12-cloud-amd64/vmlinux", "kernel/bookworm-6.12-cloud-amd64/debug", true, ""},
 	// crash 9.0.2 gives up: "invalid structure member offset: module_num_gpl_syms".
-	{"7.2-sysrq", []string{"dumps/7.2-sysrq.elf"}, "kernel/sid-cloud-amd64/vmlinux", "kernel/sid-cloud-amd64/debug", false},
+	{"7.2-sysrq", []string{"dumps/7.2-sysrq.elf"}, "kernel/sid-cloud-amd64/vmlinux", "kernel/sid-cloud-amd64/debug", false, "slub"},
 }
 
 // in is the dump with absolute paths.

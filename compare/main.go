@@ -21,7 +21,7 @@ import (
 
 type options struct {
 	lab, kdive, cache, facts, only, also string
-	verbose                              bool
+	verbose, identify                    bool
 }
 
 func main() {
@@ -32,6 +32,7 @@ func main() {
 	flag.StringVar(&o.facts, "facts", "", "write the peers' answers to this directory, too")
 	flag.StringVar(&o.only, "only", "", "patterns of dumps, separated by commas")
 	flag.StringVar(&o.also, "also", "", "file with more commands, one a line, to compare with crash")
+	flag.BoolVar(&o.identify, "identify", false, "only ask what addresses are")
 	flag.BoolVar(&o.verbose, "v", false, "print all unexplained differences")
 	flag.Parse()
 	if o.lab == "" || flag.NArg() > 0 {
@@ -100,41 +101,21 @@ func (d dump) selected(patterns string) bool {
 	return false
 }
 
-func compareDump(o options, d dump, rules judge.Rules, w io.Writer) (judge.Tally, error) {
-	var total judge.Tally
-	peers := peers{lab: o.lab, cache: o.cache}
-	drgn, err := peers.drgn(d)
-	if err != nil {
-		return total, err
+func compareDump(o options, d dump, rules judge.Rules, w io.Writer) (total judge.Tally, err error) {
+	var results []judge.Comparison
+	if !o.identify {
+		if results, err = compareCommands(o, d, rules); err != nil {
+			return total, err
+		}
 	}
-	facts, err := judge.ParseFacts(drgn.text)
-	if err != nil {
-		return total, err
-	}
-	commands := judge.Commands(facts)
-	if o.also != "" {
-		more, err := os.ReadFile(o.also)
+	if d.identify != "" {
+		t, err := compareIdentify(o, d, rules)
 		if err != nil {
 			return total, err
 		}
-		commands = append(commands, strings.Split(strings.TrimSpace(string(more)), "\n")...)
+		results = append(results, judge.Comparison{Peer: "drgn", Name: "identify", Tally: t})
 	}
-	var crash answer
-	if d.crash {
-		if crash, err = peers.crash(d, commands); err != nil {
-			return total, err
-		}
-	}
-	if o.facts != "" {
-		if err := keep(o.facts, d, crash, drgn); err != nil {
-			return total, err
-		}
-	}
-	kdive, err := runKdive(o.kdive, d, judge.Session(commands, facts))
-	if err != nil {
-		return total, err
-	}
-	for _, c := range judge.Compare(rules, d.name, crash.text, facts, kdive) {
+	for _, c := range results {
 		fmt.Fprintf(w, "%-18s %-6s %-20s %s\n", d.name, c.Peer, c.Name, c.Tally.Summary())
 		show := c.Tally.Diffs
 		if !o.verbose && len(show) > 6 {
@@ -146,4 +127,60 @@ func compareDump(o options, d dump, rules judge.Rules, w io.Writer) (judge.Tally
 		total.Add(c.Tally)
 	}
 	return total, nil
+}
+
+// compareCommands compares what the commands print.
+func compareCommands(o options, d dump, rules judge.Rules) ([]judge.Comparison, error) {
+	peers := peers{lab: o.lab, cache: o.cache}
+	drgn, err := peers.drgn(d)
+	if err != nil {
+		return nil, err
+	}
+	facts, err := judge.ParseFacts(drgn.text)
+	if err != nil {
+		return nil, err
+	}
+	commands := judge.Commands(facts)
+	if o.also != "" {
+		more, err := os.ReadFile(o.also)
+		if err != nil {
+			return nil, err
+		}
+		commands = append(commands, strings.Split(strings.TrimSpace(string(more)), "\n")...)
+	}
+	var crash answer
+	if d.crash {
+		if crash, err = peers.crash(d, commands); err != nil {
+			return nil, err
+		}
+	}
+	if o.facts != "" {
+		if err := keep(o.facts, d, crash, drgn); err != nil {
+			return nil, err
+		}
+	}
+	kdive, err := runKdive(o.kdive, d, judge.Session(commands, facts))
+	if err != nil {
+		return nil, err
+	}
+	return judge.Compare(rules, d.name, crash.text, facts, kdive), nil
+}
+
+// compareIdentify asks kdive what the addresses of a sample are.
+func compareIdentify(o options, d dump, rules judge.Rules) (judge.Tally, error) {
+	p := peers{lab: o.lab, cache: o.cache}
+	script := judge.IdentifyScript(d.identify == "slab")
+	asked, err := p.script(d, "identify-"+d.identify+".py", script)
+	if err != nil {
+		return judge.Tally{}, err
+	}
+	samples, err := judge.ParseSamples(asked.text)
+	if err != nil {
+		return judge.Tally{}, err
+	}
+	out, err := runKdive(o.kdive, d, judge.IdentifyCommands(samples))
+	if err != nil {
+		return judge.Tally{}, err
+	}
+	return judge.Identify(rules, d.name, samples, out), nil
 }

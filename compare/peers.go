@@ -24,9 +24,11 @@ type answer struct {
 	version string
 }
 
-func (p peers) drgn(d dump) (answer, error) {
-	script := judge.Script()
-	path := filepath.Join(p.cache, "facts.py")
+func (p peers) drgn(d dump) (answer, error) { return p.script(d, "facts.py", judge.Script()) }
+
+// script is what drgn says when it runs a script.
+func (p peers) script(d dump, name, script string) (answer, error) {
+	path := filepath.Join(p.cache, name)
 	if err := os.MkdirAll(p.cache, 0o755); err != nil {
 		return answer{}, err
 	}

@@ -3,6 +3,7 @@ package identify
 import (
 	"github.com/kdive/kdive/fault"
 	"github.com/kdive/kdive/kernel"
+	"github.com/kdive/kdive/mm"
 )
 
 // Find is what lies at a kernel virtual address.
@@ -24,18 +25,6 @@ func (m *Model) Find(addr uint64) Place {
 		m.findMapped(&p)
 	}
 	return p
-}
-
-// givenBack reports whether an address in the image is of memory that the kernel
-// freed after it started, and that is used for other things since.
-func (m *Model) givenBack(addr uint64) bool {
-	r := m.pageReader()
-	if r == nil || addr-r.image.start >= r.image.size || addr < uint64(r.n.TextEnd) {
-		return false
-	}
-	var room [128]byte
-	b, err := r.read(room[:], (addr-r.image.start+r.image.phys)>>kernel.PageShift)
-	return err == nil && r.n.Flags.In(b)>>r.n.Reserved.Value&1 == 0
 }
 
 // findDirect is for addresses in the direct map.
@@ -101,7 +90,7 @@ func (m *Model) setObject(p *Place, inside bool) {
 // findVirtual is for addresses outside the direct map that the kernel's own
 // tables tell about.
 func (m *Model) findVirtual(p *Place) bool {
-	return m.findSpan(p) || m.findSymbol(p) || m.findPageStruct(p) || m.findArea(p)
+	return m.findSpan(p) || m.findSymbol(p) || m.findArea(p) || m.findPageStruct(p)
 }
 
 // findSymbol is for the kernel image and modules.
@@ -111,6 +100,8 @@ func (m *Model) findSymbol(p *Place) bool {
 	}
 	if s, ok := m.k.FindSymbol(p.At); ok {
 		p.Kind, p.Symbol, p.Base, p.Size, p.Module = Symbol, s, s.Addr, s.Size, s.Module
+		code := s.Type|0x20 == 't' || s.Type|0x20 == 'w' // labels have no size
+		p.Beyond = p.At-s.Addr >= s.Size && (s.Size > 0 || !code)
 		return true
 	}
 	mod := m.k.ModuleAt(p.At)
@@ -132,12 +123,40 @@ func (m *Model) findPageStruct(p *Place) bool {
 	if r == nil {
 		return false
 	}
-	pfn, ok := r.frame(p.At)
+	page, err := r.pages.ByAddr(p.At)
+	if err != nil || !m.isMemory(page.Paddr) {
+		return false
+	}
+	t, err := m.k.StructType("page")
+	if err != nil {
+		return false
+	}
+	p.Kind, p.Base, p.Size = PageStruct, page.Addr, uint64(t.Size())
+	p.Page.Paddr = page.Paddr
+	return true
+}
+
+// isMemory reports whether the direct map has a physical address.
+func (m *Model) isMemory(paddr uint64) bool {
+	start, end, ok := m.k.DirectMap()
+	return ok && paddr < end-start
+}
+
+// findArea looks an address up in the areas of virtual memory.
+func (m *Model) findArea(p *Place) bool {
+	m.areaOnce.Do(func() {
+		if v, err := mm.LoadVMAreas(m.k); err == nil {
+			m.areas = v
+		}
+	})
+	if m.areas == nil {
+		return false
+	}
+	a, ok := m.areas.Find(p.At)
 	if !ok {
 		return false
 	}
-	p.Kind, p.Base, p.Size = PageStruct, r.base+pfn*r.size, r.size
-	p.Page.Paddr = pfn << kernel.PageShift
+	p.Kind, p.Area, p.Base, p.Size = VirtualArea, &a, a.Start, a.End-a.Start
 	return true
 }
 
@@ -148,13 +167,13 @@ func (m *Model) findMapped(p *Place) {
 		p.Err = err
 		return
 	}
-	start, end, ok := m.k.DirectMap()
-	if !ok || paddr >= end-start {
+	start, _, _ := m.k.DirectMap()
+	if !m.isMemory(paddr) {
 		p.Err = &fault.Error{Addr: p.Addr, Space: fault.Virtual, Reason: fault.Unmapped, Detail: "mapped to no memory of the machine"}
 		return
 	}
 	q := Place{Addr: p.Addr, At: start + paddr, CPU: -1}
-	if m.findObject(&q) || m.findSpan(&q) || m.readPage(&q, paddr) {
+	if m.findDirect(&q, paddr); q.Kind != Nothing {
 		*p = q
 	}
 }

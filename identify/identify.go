@@ -14,6 +14,7 @@ import (
 
 	"github.com/kdive/kdive/ctype"
 	"github.com/kdive/kdive/kernel"
+	"github.com/kdive/kdive/mm"
 	"github.com/kdive/kdive/slab"
 	"github.com/kdive/kdive/task"
 	"github.com/kdive/kdive/unwind"
@@ -40,13 +41,14 @@ type Model struct {
 	slabs    *slab.Model // nil if there is none
 	slabErr  error
 
-	spanOnce sync.Once
-	stacks   []span // by address
-	cpuAreas []span
-	perCPU   perCPULayout
+	spanOnce   sync.Once
+	stacks     []span // by address
+	cpuAreas   []span
+	cpuSymbols []kernel.Symbol // per-CPU variables of the image by address
+	perCPU     perCPULayout
 
 	areaOnce sync.Once
-	areas    []Area
+	areas    *mm.VMAreas // nil if they cannot be read
 
 	aliasOnce sync.Once
 	aliases   []kernel.Extent // by physical address

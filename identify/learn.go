@@ -161,8 +161,10 @@ func (m *Model) writable(ctx context.Context) iter.Seq2[kernel.Extent, error] {
 			switch r := m.pageReader(); {
 			case z.Kind == kernel.ZoneImage:
 				continue
-			case r != nil && z.Kind == kernel.ZoneDynamic && r.base > z.Start && r.base <= last:
-				last = r.base - 1
+			case r != nil && z.Kind == kernel.ZoneDynamic:
+				if base := r.pages.Address(0); base > z.Start && base <= last {
+					last = base - 1 // page structures hold pages, not objects
+				}
 			}
 			for e, err := range m.k.Extents(ctx, z, z.Start, last) {
 				if !yield(e, err) {

@@ -2,6 +2,7 @@ package identify
 
 import (
 	"github.com/kdive/kdive/kernel"
+	"github.com/kdive/kdive/mm"
 	"github.com/kdive/kdive/slab"
 	"github.com/kdive/kdive/task"
 	"github.com/kdive/kdive/unwind"
@@ -46,14 +47,15 @@ type Place struct {
 	Size uint64 // its bytes, 0 if not known
 
 	Symbol kernel.Symbol // Symbol, PerCPU
+	Beyond bool          // Symbol: the address is behind the end of the symbol, and in no other
 	CPU    int           // PerCPU, PerCPUMemory, CPUStack
 	Object slab.Object   // Object, SlabRest
 	Task   *task.Task    // TaskStack
 	Stack  *unwind.Stack // CPUStack
 	Module *kernel.Module
-	Area   *Area // VirtualArea
-	Page   Page  // pages of all kinds, PageStruct
-	Err    error // Nothing: why
+	Area   *mm.VMArea // VirtualArea
+	Page   Page       // pages of all kinds, PageStruct
+	Err    error      // Nothing: why
 }
 
 // Offset is where in the thing the address lies; negative in what lies in front
@@ -89,16 +91,19 @@ func (p *Place) Evidence() string {
 	case ModuleMemory:
 		return "the list of modules"
 	case FreePage:
-		if p.Page.Buddy {
-			return "the page type says so"
+		if p.Page.Free.List == 0 {
+			return "the page type"
 		}
-		return "no references"
+		return "a list of free pages"
 	case FilePage, AnonPage:
 		return "mapping in the page's structure"
 	case Reserved:
 		return "PG_reserved in the page's structure"
 	case UsedPage:
-		return "references in the page's structure"
+		if p.Page.Type != "" {
+			return "the page type"
+		}
+		return "no list of free pages has it"
 	}
 	return ""
 }

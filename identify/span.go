@@ -56,15 +56,27 @@ func spanAt(list []span, addr uint64) *span {
 // perCPUVariable refines a place in a CPU's area to a variable of the image.
 func (m *Model) perCPUVariable(p *Place) {
 	off, err := m.k.PerCPUOffset(p.CPU)
-	if err != nil || !m.k.IsPerCPU(p.At-off) {
+	at := p.At - off
+	if err != nil || !m.k.IsPerCPU(at) {
 		return
 	}
-	if s, _, ok := m.k.FindPerCPU(p.At); ok {
-		p.Kind, p.Symbol, p.Base, p.Size = PerCPU, s, s.Addr+off, s.Size
+	i := sort.Search(len(m.cpuSymbols), func(i int) bool { return m.cpuSymbols[i].Addr > at })
+	// Symbols may overlap; a few steps back are enough.
+	for j := i - 1; j >= 0 && i-j <= 8; j-- {
+		if s := &m.cpuSymbols[j]; at-s.Addr < s.Size {
+			p.Kind, p.Symbol, p.Base, p.Size = PerCPU, *s, s.Addr+off, s.Size
+			return
+		}
 	}
 }
 
 func (m *Model) loadSpans() {
+	for s := range m.k.ImageSymbols() {
+		if s.Size > 0 && m.k.IsPerCPU(s.Addr) {
+			m.cpuSymbols = append(m.cpuSymbols, s)
+		}
+	}
+	slices.SortStableFunc(m.cpuSymbols, func(a, b kernel.Symbol) int { return cmp.Compare(a.Addr, b.Addr) })
 	cpus, _ := m.k.PossibleCPUs()
 	_ = m.k.Bind(&m.perCPU) // nothing is required
 	unit := uint64(m.perCPU.End - m.perCPU.Start)

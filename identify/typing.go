@@ -144,9 +144,6 @@ func (m *Model) symbolType(s *kernel.Symbol) (Typing, bool) {
 
 // variable is the variable that a symbol stands for.
 func (m *Model) variable(s *kernel.Symbol) (debuginfo.Variable, bool) {
-	if s.Type|0x20 == 't' {
-		return debuginfo.Variable{}, false
-	}
 	info, link, err := m.k.InfoAt(s.Addr)
 	if err != nil {
 		return debuginfo.Variable{}, false

@@ -26,17 +26,25 @@ type walker struct {
 // differ judges a difference of n scalars.
 func (w *walker) differ(n int, format string, args ...any) {
 	text := fmt.Sprintf(format, args...)
-	for _, rule := range w.rules {
-		for _, e := range rule.edits {
-			if e.side == "value" && e.pattern.MatchString(text) {
-				w.t.Explained += n
-				w.t.explain(rule.ID, n)
-				return
-			}
-		}
+	if id := explainedBy(w.rules, text); id != "" {
+		w.t.Explained += n
+		w.t.explain(id, n)
+		return
 	}
 	w.t.Unexplained += n
 	w.t.note(text)
+}
+
+// explainedBy is the rule that the text of a difference matches, "" if none.
+func explainedBy(rules Rules, diff string) string {
+	for _, r := range rules {
+		for _, e := range r.edits {
+			if e.side == "value" && e.pattern.MatchString(diff) {
+				return r.ID
+			}
+		}
+	}
+	return ""
 }
 
 func (w *walker) value(path string, k, d any) {

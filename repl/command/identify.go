@@ -100,6 +100,9 @@ func (x *identity) thing(b []byte) []byte {
 		if x.Symbol.Module != nil {
 			b = fmt.Appendf(b, " [%s]", x.Symbol.Module.Name)
 		}
+		if x.Beyond {
+			b = append(b, " (behind it)"...)
+		}
 	case identify.Object:
 		b = fmt.Appendf(b, "[%s] %x", x.Object.Slab.Cache.Name, x.Base)
 		b = fmt.Appendf(appendOffset(b, x.Offset()), " (%s)", x.stateText())
@@ -112,15 +115,16 @@ func (x *identity) thing(b []byte) []byte {
 	case identify.PageStruct:
 		b = fmt.Appendf(b, "page structure %x of page %x", x.Base, x.Page.Paddr)
 	case identify.VirtualArea:
-		b = appendOffset(fmt.Appendf(b, "vmalloc %x", x.Base), x.Offset())
+		b = appendOffset(fmt.Appendf(b, "%s %x", cmpOr(x.Area.Kind(), "vmap"), x.Base), x.Offset())
 		if x.caller != "" {
 			b = fmt.Appendf(b, " by %s", x.caller)
 		}
 	case identify.ModuleMemory:
 		b = appendOffset(fmt.Appendf(b, "module %s, %x", x.Module.Name, x.Base), x.Offset())
 	case identify.FreePage:
-		if b = append(b, "free page"...); x.Page.Buddy {
-			b = fmt.Appendf(b, " in a block of 2^%d", x.Page.Order)
+		b = fmt.Appendf(b, "free page in a block of 2^%d", x.Page.Free.Order)
+		if x.Page.Free.CPU >= 0 {
+			b = fmt.Appendf(b, ", list of CPU %d", x.Page.Free.CPU)
 		}
 	case identify.FilePage:
 		b = fmt.Appendf(b, "page cache of inode %x at %#x", x.Page.Inode, x.Page.Index<<kernel.PageShift+uint64(x.Offset()))
@@ -129,7 +133,11 @@ func (x *identity) thing(b []byte) []byte {
 	case identify.Reserved:
 		b = append(b, "reserved page"...)
 	case identify.UsedPage:
-		b = append(b, "page in use, by whom is not known"...)
+		if x.Page.Type != "" {
+			b = fmt.Appendf(b, "page of type %s", x.Page.Type)
+		} else {
+			b = append(b, "page in use, by whom is not known"...)
+		}
 	default:
 		b = fmt.Appendf(b, "nothing: %v", x.Err)
 	}
@@ -250,6 +258,7 @@ func (x *identity) value() output.Value {
 	switch x.Kind {
 	case identify.Symbol, identify.PerCPU:
 		add("symbol", output.String(x.Symbol.Name))
+		add("beyond", output.Bool(x.Beyond))
 	case identify.Object, identify.SlabRest:
 		add("cache", output.String(x.Object.Slab.Cache.Name))
 		add("slab", output.Addr(x.Object.Slab.Addr))
@@ -261,10 +270,20 @@ func (x *identity) value() output.Value {
 		add("stack", output.String(x.Stack.Name))
 	case identify.VirtualArea:
 		add("vmap_area", output.Addr(x.Area.Addr))
+		add("area_kind", optional(x.Area.Kind()))
 		add("caller", optional(x.caller))
 	case identify.FreePage:
-		add("buddy", output.Bool(x.Page.Buddy))
-		add("order", output.Int(x.Page.Order))
+		add("order", output.Int(x.Page.Free.Order))
+		add("list", optionalAddr(x.Page.Free.List))
+		if z := x.Page.Free.Zone; z != nil {
+			add("zone", output.String(z.Name))
+			add("node", output.Int(z.Node))
+		}
+		if x.Page.Free.CPU >= 0 {
+			add("list_of_cpu", output.Int(x.Page.Free.CPU))
+		}
+	case identify.UsedPage:
+		add("page_type", optional(x.Page.Type))
 	case identify.FilePage:
 		add("inode", output.Addr(x.Page.Inode))
 		add("file_offset", output.Uint(x.Page.Index<<kernel.PageShift+uint64(x.Offset())))

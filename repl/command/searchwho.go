@@ -258,8 +258,10 @@ func (x *identity) sort() string {
 			b = append(b, ", unused part"...)
 		}
 	case identify.VirtualArea:
-		b = fmt.Appendf(b, "vmalloc by %s", cmpOr(x.caller, "(unknown)"))
-	case identify.FreePage, identify.UsedPage, identify.Reserved, identify.AnonPage, identify.PerCPUMemory:
+		b = fmt.Appendf(b, "%s by %s", cmpOr(x.Area.Kind(), "vmap"), cmpOr(x.caller, "(unknown)"))
+	case identify.UsedPage:
+		b = append(b, strings.TrimRight("page "+x.Page.Type, " ")...)
+	case identify.FreePage, identify.Reserved, identify.AnonPage, identify.PerCPUMemory:
 		b = append(b, x.Kind.String()...)
 	case identify.FilePage:
 		b = fmt.Appendf(b, "page cache of inode %x", x.Page.Inode)
