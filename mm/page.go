@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/kdive/kdive/fault"
 	"github.com/kdive/kdive/kernel"
@@ -18,6 +17,8 @@ type pageNeeds struct {
 	Count   kernel.Field `need:"page._refcount"`
 	Base    kernel.Sym   `need:"?vmemmap_base"`
 	Map     kernel.Sym   `need:"?mem_map"`
+
+	Reserved kernel.Enum `need:"?PG_reserved"`
 }
 
 // vmemmapBases are the addresses of the array of page structures when memory is
@@ -30,7 +31,7 @@ type Pages struct {
 	k     kernel.View
 	n     pageNeeds
 	bases []uint64 // where the array may begin; the first that can be read counts
-	flags []string // names by bit number
+	flags flagNames
 
 	frames frames
 }
@@ -44,7 +45,7 @@ type Page struct {
 	Index   uint64
 	Count   int64 // references
 	Flags   uint64
-	Names   []string // of the flags that are set, without PG_, by bit number
+	Names   []string // of the flags that are set, as the kernel prints them; not to be changed
 }
 
 // LoadPages prepares access to the page structures.
@@ -69,7 +70,7 @@ func LoadPages(k kernel.View) (*Pages, error) {
 	default:
 		p.bases = vmemmapBases[:]
 	}
-	p.nameFlags()
+	p.flags.load(k)
 	return p, nil
 }
 
@@ -77,27 +78,6 @@ func readPointer(k kernel.View, addr uint64) (uint64, error) {
 	var b [8]byte
 	err := k.Read(b[:], addr)
 	return binary.LittleEndian.Uint64(b[:]), err
-}
-
-// nameFlags takes the names from enum pageflags; of several for one bit the
-// first, the others say what the bit means to one user of pages only.
-func (p *Pages) nameFlags() {
-	t, err := p.k.StructType("pageflags")
-	if err != nil {
-		return
-	}
-	for _, e := range t.Underlying().Enumerators() {
-		name, ok := strings.CutPrefix(e.Name, "PG_")
-		if !ok || e.Value < 0 || e.Value > 63 {
-			continue
-		}
-		for int64(len(p.flags)) <= e.Value {
-			p.flags = append(p.flags, "")
-		}
-		if p.flags[e.Value] == "" {
-			p.flags[e.Value] = name
-		}
-	}
 }
 
 // At is the page structure of the page that holds physical address paddr. An
@@ -126,20 +106,16 @@ func (p *Pages) At(paddr uint64) (Page, error) {
 }
 
 func (p *Pages) decode(addr, paddr uint64, obj []byte) Page {
-	page := Page{
+	flags := p.n.Flags.In(obj)
+	return Page{
 		Addr:    addr,
 		Paddr:   paddr,
 		Mapping: p.n.Mapping.In(obj),
 		Index:   p.n.Index.In(obj),
 		Count:   int64(int32(p.n.Count.In(obj))),
-		Flags:   p.n.Flags.In(obj),
+		Flags:   flags,
+		Names:   p.flags.of(flags),
 	}
-	for bit, name := range p.flags {
-		if name != "" && page.Flags>>bit&1 != 0 {
-			page.Names = append(page.Names, name)
-		}
-	}
-	return page
 }
 
 // ByAddr decodes the page structure at the kernel virtual address addr.

@@ -13,7 +13,7 @@ import (
 
 // kmem shows kernel memory: caches of objects, and what an address is.
 func kmem(t *Target) *repl.Command {
-	return &repl.Command{
+	return addKmemParts(&repl.Command{
 		Name:     "kmem",
 		Synopsis: "-s|-S [-I cache,...] [cache|address]\n-s list\n-S --full [cache]\n-f|-F [address ...]\n-v [address ...]\n[-P] address ...",
 		Summary:  "show kernel memory: caches of objects, and what an address is",
@@ -31,7 +31,12 @@ right are a question mark, and a warning says why.
 With an address alone: the symbol, the object and its slab, the task, and the page
 that it belongs to. The address is kernel virtual, or physical if it is no virtual
 one; -P makes it physical. The address of a page structure stands for the page, and
-shows all objects of its slab.`,
+shows all objects of its slab.
+
+The other options show the memory of the system: how it is used (-i), the counters
+(-V), nodes and zones (-n, -z), huge pages (-h), and the page structures (-p, -m).
+Counters are as the kernel shows them: what CPUs have counted and not yet added is in
+the JSON only. A number that cannot be read is never 0: the reason stands in its place.`,
 		Options: []repl.Option{
 			{Name: "s", Help: "the caches with their usage"},
 			{Name: "S", Help: "the caches with their slabs and objects"},
@@ -51,10 +56,13 @@ shows all objects of its slab.`,
 			symRecord, contextRecord, pageRecord,
 			zoneFreeRecord, freeAreaRecord, freeBlockRecord, cpuListRecord, freeTotalRecord, freePageRecord, vmareaRecord, pageUserRecord, pageMapperRecord},
 		Run: func(ctx context.Context, c *repl.Call) error { return runKmem(ctx, t, c) },
-	}
+	})
 }
 
 func runKmem(ctx context.Context, t *Target, c *repl.Call) error {
+	if p := kmemPartOf(c); p != nil {
+		return p.call(ctx, t, c)
+	}
 	switch {
 	case c.Has("s") || c.Has("S"):
 		return kmemCaches(ctx, t, c)

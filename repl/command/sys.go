@@ -164,10 +164,7 @@ func formatBytes(n uint64) string {
 		v /= 1024
 		unit++
 	}
-	if r := math.Round(v*10) / 10; r != math.Trunc(r) {
-		return fmt.Sprintf("%.1f %s", r, units[unit])
-	}
-	return fmt.Sprintf("%.0f %s", v, units[unit])
+	return strings.TrimSuffix(fmt.Sprintf("%.1f", v), ".0") + " " + units[unit]
 }
 
 // sys shows what describes the whole system.

@@ -160,18 +160,13 @@ var pageRecord = &output.Record[mm.Page]{
 	Type: "page",
 	Help: "the page structure of a page",
 	Columns: []output.Column[mm.Page]{
-		{Name: "page", Head: "      PAGE       ", Verb: "%016x ", Help: "address of the struct page", Get: func(p *mm.Page) output.Value { return output.Addr(p.Addr) }},
-		{Name: "physical", Head: "PHYSICAL ", Verb: "%8x ", Help: "physical address of the page", Get: func(p *mm.Page) output.Value { return output.Addr(p.Paddr) }},
-		{Name: "mapping", Head: "     MAPPING     ", Verb: "%16x ", Help: "the word at page.mapping", Get: func(p *mm.Page) output.Value { return output.Hex(p.Mapping) }},
-		{Name: "index", Head: "  INDEX ", Verb: "%8x ", Help: "the word at page.index", Get: func(p *mm.Page) output.Value { return output.Hex(p.Index) }},
-		{Name: "count", Head: "CNT ", Verb: "%2d ", Help: "references", Get: func(p *mm.Page) output.Value { return output.Int(p.Count) }},
-		{Name: "flags", Head: "FLAGS", Verb: "%x", Help: "page.flags; the high bits hold node and zone", Get: func(p *mm.Page) output.Value { return output.Hex(p.Flags) }},
-		{Name: "flag_names", Verb: "%s", Help: "names of the flags that are set", Get: func(p *mm.Page) output.Value { return output.Strings(p.Names) },
-			Text: func(p *mm.Page) string {
-				if len(p.Names) == 0 {
-					return ""
-				}
-				return " " + strings.Join(p.Names, ",")
-			}},
+		{Name: "page", Head: "      PAGE       ", Help: "address of the struct page", Get: func(p *mm.Page) output.Value { return output.Addr(p.Addr) }},
+		{Name: "physical", Head: "PHYSICAL ", Help: "physical address of the page", Get: func(p *mm.Page) output.Value { return output.Addr(p.Paddr) }},
+		{Name: "mapping", Head: "     MAPPING     ", Help: "the word at page.mapping", Get: func(p *mm.Page) output.Value { return output.Hex(p.Mapping) }},
+		{Name: "index", Head: "  INDEX ", Help: "the word at page.index", Get: func(p *mm.Page) output.Value { return output.Hex(p.Index) }},
+		{Name: "count", Head: "CNT ", Help: "references", Get: func(p *mm.Page) output.Value { return output.Int(p.Count) }},
+		{Name: "flags", Head: "FLAGS", Help: "page.flags; the high bits hold node and zone", Get: func(p *mm.Page) output.Value { return output.Hex(p.Flags) }},
+		{Name: "flag_names", Help: "names of the flags that are set", Get: func(p *mm.Page) output.Value { return output.Strings(p.Names) }},
 	},
+	Text: appendPage,
 }
