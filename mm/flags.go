@@ -29,8 +29,8 @@ func PageFlags(k kernel.View) ([]PageFlag, error) {
 	return flags, nil
 }
 
-// flagName is a name that the kernel itself would print for bits of page.flags.
-type flagName struct {
+// pageFlagName is a name that the kernel itself would print for bits of page.flags.
+type pageFlagName struct {
 	mask uint64
 	name string
 }
@@ -47,12 +47,12 @@ const maxFlags = 65
 
 // flagTable reads the table with which the kernel prints flags (mm/debug.c); its
 // order is that of the names. nil if there is none.
-func flagTable(k kernel.View) []flagName {
+func flagTable(k kernel.View) []pageFlagName {
 	var n flagTableNeeds
 	if k.Bind(&n) != nil || n.Size < 16 || n.Size > 64 {
 		return nil
 	}
-	var table []flagName
+	var table []pageFlagName
 	obj := make([]byte, n.Size)
 	for i := range uint64(maxFlags) {
 		if k.Read(obj, uint64(n.Table)+i*uint64(n.Size)) != nil {
@@ -66,24 +66,24 @@ func flagTable(k kernel.View) []flagName {
 		if err != nil || name == "" {
 			return nil
 		}
-		table = append(table, flagName{mask, name})
+		table = append(table, pageFlagName{mask, name})
 	}
 	return nil // no end
 }
 
 // flagEnum makes the table out of enum pageflags: of several names for a bit the
 // first.
-func flagEnum(k kernel.View) []flagName {
+func flagEnum(k kernel.View) []pageFlagName {
 	flags, err := PageFlags(k)
 	if err != nil {
 		return nil
 	}
 	var named uint64
-	var table []flagName
+	var table []pageFlagName
 	for _, f := range flags {
 		if named>>f.Bit&1 == 0 {
 			named |= 1 << f.Bit
-			table = append(table, flagName{1 << f.Bit, strings.TrimPrefix(f.Name, "PG_")})
+			table = append(table, pageFlagName{1 << f.Bit, strings.TrimPrefix(f.Name, "PG_")})
 		}
 	}
 	return table
@@ -92,7 +92,7 @@ func flagEnum(k kernel.View) []flagName {
 // flagNames names the flags of pages. Neighbours tend to have the same, so the
 // last answer is kept.
 type flagNames struct {
-	table []flagName
+	table []pageFlagName
 	last  atomic.Pointer[namedFlags]
 }
 
