@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
 	"sync/atomic"
 
 	"github.com/kdive/kdive/kernel"
@@ -83,8 +84,7 @@ func Load(k Memory) (*Model, error) {
 
 func (m *Model) loadCaches() error {
 	for addr, err := range m.walker.List(uint64(m.n.Caches), m.n.List.Offset, walk.CheckBack) {
-		var link *walk.LinkError
-		if err != nil && !errors.As(err, &link) {
+		if err != nil {
 			m.broken = fmt.Errorf("list of slab caches: %w", err)
 			break
 		}
@@ -92,12 +92,14 @@ func (m *Model) loadCaches() error {
 	}
 	if m.broken != nil {
 		// Behind the break the list may be whole from its other end.
-		for addr, err := range m.walker.List(uint64(m.n.Caches), m.n.List.Offset, walk.Reverse) {
+		first := len(m.caches)
+		for addr, err := range m.walker.List(uint64(m.n.Caches), m.n.List.Offset, walk.Reverse|walk.CheckBack) {
 			if err != nil || m.byAddr[addr] != nil {
 				break
 			}
 			m.addCache(addr)
 		}
+		slices.Reverse(m.caches[first:])
 	}
 	if len(m.caches) == 0 {
 		if m.broken != nil {

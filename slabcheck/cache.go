@@ -22,11 +22,10 @@ func (c *cacheCheck) structures() {
 	}
 	c.fields(buf)
 	c.ownObjects()
-	if c.Err != nil {
+	if c.Err != nil || c.sizeWrong {
 		return // said by fields
 	}
 	c.nodes()
-	c.counters()
 	if c.slub {
 		c.perCPU()
 		c.sheaves()
@@ -52,6 +51,9 @@ func (x Finding) want(v uint64) Finding {
 // fields checks the members of the struct kmem_cache against each other.
 func (c *cacheCheck) fields(buf []byte) {
 	n := &c.n
+	if c.slub {
+		c.partialLimit(buf)
+	}
 	if !readable(c.Name) {
 		c.add(c.member(CacheName, &n.Name, buf, "the name is %q", c.Name))
 	}
@@ -103,9 +105,7 @@ func (c *cacheCheck) reciprocal(buf []byte, size uint32) {
 	if size == 0 || f.Size() < 6 || f.Bytes(buf) == nil {
 		return
 	}
-	l := uint(bits.Len32(size - 1))
-	m := uint32(((uint64(1)<<32)*((uint64(1)<<l)-uint64(size)))/uint64(size)) + 1
-	want := uint64(m) | uint64(min(l, 1))<<32 | uint64(max(l, 1)-1)<<40
+	want := reciprocalOf(size)
 	b := f.Bytes(buf)[:6]
 	found := f.In(buf) & (1<<48 - 1)
 	if found == want {
@@ -120,6 +120,7 @@ func (c *cacheCheck) reciprocal(buf []byte, size uint32) {
 			guess := uint64(1) << (32 + sh) / (m + 1<<32 - 1)
 			for _, s := range [...]uint64{guess, guess + 1} {
 				if s > 0 && s < 1<<31 && reciprocalOf(uint32(s)) == found {
+					c.sizeWrong = true
 					x = c.member(CacheSize, &c.n.Size, buf, "the size is %d, and what to divide by it with is that of %d", size, s).want(s)
 				}
 			}
@@ -246,22 +247,22 @@ func (c *cacheCheck) missing(seq []byte, seen []bool, size uint64) int {
 func (c *cacheCheck) ownObjects() {
 	c.ownObject(c.Addr, "the cache itself", c.n.CacheSelf, -1)
 	for id := range c.m.NodeCount() {
-		if node, _ := c.NodePointers(id); node != 0 {
-			c.ownObject(node, "what it has for the node", c.n.NodeCache, id)
+		if node, _ := c.NodePointers(id); node != 0 && !c.ownObject(node, "what it has for the node", c.n.NodeCache, id) {
+			c.noNode[id] = true
 		}
 	}
 }
 
 // ownObject checks that a structure of the cache is an allocated object of the
-// cache that the variable names.
-func (c *cacheCheck) ownObject(addr uint64, what string, variable kernel.Sym, node int) {
+// cache that the variable names, and reports whether it is one of any.
+func (c *cacheCheck) ownObject(addr uint64, what string, variable kernel.Sym, node int) bool {
 	o, ok := c.m.Find(addr)
 	x := finding(CacheObject, "%s is at %#x", what, addr)
 	x.Object, x.Node = addr, node
 	switch {
 	case !ok:
 		if _, _, image := c.k.SymbolAt(addr); image {
-			return // of the first caches, in the image
+			return true // of the first caches, in the image
 		}
 		x.Text += ", which is no object"
 	case o.Index < 0 || o.Offset != 0:
@@ -273,24 +274,20 @@ func (c *cacheCheck) ownObject(addr uint64, what string, variable kernel.Sym, no
 			x.Text += ", which is free (" + place.String() + ")"
 			break
 		}
-		if variable == 0 {
-			return
-		}
 		var b [8]byte
-		if c.k.Read(b[:], uint64(variable)) != nil {
-			return
+		if variable == 0 || c.k.Read(b[:], uint64(variable)) != nil {
+			return true
 		}
-		want := uint64(0)
-		for i := range b {
-			want |= uint64(b[i]) << (8 * i)
-		}
-		if w := c.m.Cache(want); w == nil || w == o.Slab.Cache || !c.slub {
-			return
+		if w := c.m.Cache(le64(b[:])); w == nil || w == o.Slab.Cache || !c.slub {
+			return true
 		}
 		x.Text += ", an object of " + o.Slab.Cache.Name
 		x.Sure = Likely
+		c.add(x)
+		return true
 	}
 	c.add(x)
+	return false
 }
 
 // checkCacheList checks the list of all caches.
@@ -308,5 +305,16 @@ func (ck *checker) checkCacheList() {
 	if err != nil {
 		ck.unread++
 		ck.unreadAt = append(ck.unreadAt, err)
+	}
+}
+
+// partialLimit checks how many partial slabs a node may keep: from 5 to 10
+// (MIN_PARTIAL and MAX_PARTIAL, mm/slub.c) unless somebody wrote to sysfs.
+func (c *cacheCheck) partialLimit(buf []byte) {
+	f := &c.sub.MinPartial
+	if v := f.In(buf); f.Present() && (v < 5 || v > 10) {
+		x := c.member(CacheLimit, f, buf, "nodes keep up to %d partial slabs", v)
+		x.Sure = Likely
+		c.add(x)
 	}
 }

@@ -38,6 +38,7 @@ func (c *cacheCheck) perCPU() {
 	if layout.CPU == 0 && !n.CPUSlab.Present() {
 		return
 	}
+	wrong, seen := 0, 0
 	for _, cpu := range c.cpus {
 		off, err := c.k.PerCPUOffset(cpu)
 		if err != nil {
@@ -52,10 +53,28 @@ func (c *cacheCheck) perCPU() {
 			c.unreadOr(f, err)
 			continue
 		}
+		before := len(c.findings)
 		c.cpuSlab(cpu, addr)
 		c.cpuPartial(cpu, addr)
 		c.cpuTid(cpu, addr)
+		if len(c.findings) > before {
+			wrong++
+		}
+		seen++
 	}
+	if wrong == seen && seen > 1 {
+		f := finding(CacheCPU, "the per-CPU pointer %#x leads to nothing that makes sense on any CPU", layout.CPU)
+		f.At, f.Member, f.Found = c.cpuPointerAt(), "cpu_slab", word(layout.CPU, 8)
+		f.Sure = Likely
+		c.add(f)
+	}
+}
+
+func (c *cacheCheck) cpuPointerAt() uint64 {
+	if !c.sub.CachePtr.Present() {
+		return 0
+	}
+	return c.sub.CachePtr.At(c.Addr)
 }
 
 // tidMask are the bits of a transaction number that are the CPU's: it grows by a
@@ -153,11 +172,29 @@ func (c *cacheCheck) cpuSlab(cpu int, addr uint64) {
 		return
 	}
 	c.take(page, role{kind: roleCPU, node: s.Node, cpu: cpu})
-	w := freeWalk{c: c, s: s, headAt: n.CPUFreelist.At(addr), headRule: CPUList, cpu: cpu,
+	w := freeWalk{c: c, s: s, headAt: n.CPUFreelist.At(addr), headRule: CPUList, cpu: cpu, expect: -1, own: c.onOwnList(s),
 		what: fmt.Sprintf("the free list of CPU %d", cpu)}
 	w.follow(head, func(i int, from uint64) {
 		c.hold(s.At(i), holder{slab.Place{Holder: slab.CPUList, CPU: cpu, Node: -1}, from})
 	})
+}
+
+// onOwnList are the objects on a slab's own free list, as far as it goes.
+func (c *cacheCheck) onOwnList(s *slab.Slab) objectSet {
+	own := newObjectSet(s.Objects)
+	for at := s.FreeHead(); at != 0; {
+		i, ok := s.Index(at)
+		if !ok || own.has(i) {
+			break
+		}
+		own.set(i)
+		next, _, err := s.NextFree(at)
+		if err != nil {
+			break
+		}
+		at = next
+	}
+	return own
 }
 
 // unreadOr adds a finding, or counts it as unread if the dump is what lacks it.

@@ -44,6 +44,7 @@ type freeWalk struct {
 	cpu      int
 	expect   int // how many objects should be on it, -1: not known
 
+	own    objectSet // objects on the slab's own list, if this is another one
 	seen   objectSet
 	n      int
 	broken bool // it does not end
@@ -51,9 +52,6 @@ type freeWalk struct {
 
 // follow goes from object at on; visit gets each object and where its address is.
 func (w *freeWalk) follow(at uint64, visit func(i int, from uint64)) {
-	if w.cpu >= 0 && w.headRule == CPUList {
-		w.expect = -1
-	}
 	w.seen = newObjectSet(w.s.Objects)
 	from := w.headAt
 	var prev, raw uint64
@@ -153,7 +151,9 @@ func (w *freeWalk) where(to uint64) string {
 func (w *freeWalk) recover(found uint64) (want uint64, ok bool) {
 	rest := w.expect - w.n
 	switch {
-	case w.expect < 0 || rest < 0:
+	case w.expect < 0:
+		return w.recoverAny()
+	case rest < 0:
 		return 0, false
 	case rest == 0:
 		return 0, true
@@ -175,6 +175,36 @@ func (w *freeWalk) recover(found uint64) (want uint64, ok bool) {
 		}
 	}
 	return want, best <= 64 && !tie
+}
+
+// recoverAny is recover for a list of unknown length: the only object that leads
+// to the end, and that none leads to.
+func (w *freeWalk) recoverAny() (want uint64, ok bool) {
+	if !w.c.Layout().Mixed {
+		return 0, false // any word of an allocated object may look like a free pointer
+	}
+	led := newObjectSet(w.s.Objects)
+	var starts []int
+	for i := range w.s.Objects {
+		if w.seen.has(i) || w.own.has(i) || w.chain(w.s.Object(i), w.s.Objects) < 0 {
+			continue
+		}
+		starts = append(starts, i)
+		next, _, err := w.s.NextFree(w.s.Object(i))
+		if j, ok := w.s.Index(next); ok && err == nil {
+			led.set(j)
+		}
+	}
+	for _, i := range starts {
+		if led.has(i) {
+			continue
+		}
+		if ok {
+			return 0, false
+		}
+		want, ok = w.s.Object(i), true
+	}
+	return want, ok
 }
 
 // chain is the number of objects from one on to the end, -1 if there is none up

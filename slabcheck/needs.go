@@ -51,28 +51,32 @@ type needs struct {
 	BitConsistent kernel.Enum `need:"?_SLAB_CONSISTENCY_CHECKS"`
 
 	// Page flags that a slab's page may have, and those that it never has.
-	Locked     kernel.Enum `need:"?PG_locked"`
-	Workingset kernel.Enum `need:"?PG_workingset"`
-	LRU        kernel.Enum `need:"?PG_lru"`
-	Dirty      kernel.Enum `need:"?PG_dirty"`
-	Uptodate   kernel.Enum `need:"?PG_uptodate"`
-	Writeback  kernel.Enum `need:"?PG_writeback"`
-	Private    kernel.Enum `need:"?PG_private"`
-	Reserved   kernel.Enum `need:"?PG_reserved"`
-	Swapback   kernel.Enum `need:"?PG_swapbacked"`
-	Reclaim    kernel.Enum `need:"?PG_reclaim"`
-	Unevict    kernel.Enum `need:"?PG_unevictable"`
-	Mlocked    kernel.Enum `need:"?PG_mlocked"`
-	Referenced kernel.Enum `need:"?PG_referenced"`
+	PGSlab     kernel.Enum  `need:"?PG_slab"`
+	PageType   kernel.Field `need:"?page.page_type"`
+	Locked     kernel.Enum  `need:"?PG_locked"`
+	Workingset kernel.Enum  `need:"?PG_workingset"`
+	LRU        kernel.Enum  `need:"?PG_lru"`
+	Dirty      kernel.Enum  `need:"?PG_dirty"`
+	Uptodate   kernel.Enum  `need:"?PG_uptodate"`
+	Writeback  kernel.Enum  `need:"?PG_writeback"`
+	Private    kernel.Enum  `need:"?PG_private"`
+	Reserved   kernel.Enum  `need:"?PG_reserved"`
+	Swapback   kernel.Enum  `need:"?PG_swapbacked"`
+	Reclaim    kernel.Enum  `need:"?PG_reclaim"`
+	Unevict    kernel.Enum  `need:"?PG_unevictable"`
+	Mlocked    kernel.Enum  `need:"?PG_mlocked"`
+	Referenced kernel.Enum  `need:"?PG_referenced"`
 }
 
 // subNeeds are SLUB's (mm/slub.c).
 type subNeeds struct {
-	OO       kernel.Field `need:"kmem_cache.oo.x"`
-	Min      kernel.Field `need:"?kmem_cache.min.x"`
-	CacheUse kernel.Field `need:"kmem_cache.inuse"`
-	Offset   kernel.Field `need:"kmem_cache.offset"`
-	RedLeft  kernel.Field `need:"?kmem_cache.red_left_pad"`
+	OO         kernel.Field `need:"kmem_cache.oo.x"`
+	Min        kernel.Field `need:"?kmem_cache.min.x"`
+	CacheUse   kernel.Field `need:"kmem_cache.inuse"`
+	Offset     kernel.Field `need:"kmem_cache.offset"`
+	MinPartial kernel.Field `need:"?kmem_cache.min_partial"`
+	Random     kernel.Field `need:"?kmem_cache.random"`
+	RedLeft    kernel.Field `need:"?kmem_cache.red_left_pad"`
 
 	Inuse   kernel.Field `need:"slab.inuse|page.inuse"`
 	Objects kernel.Field `need:"slab.objects|page.objects"`
@@ -87,6 +91,7 @@ type subNeeds struct {
 	NrSlabs   kernel.Field `need:"?kmem_cache_node.nr_slabs"`
 	Total     kernel.Field `need:"?kmem_cache_node.total_objects"`
 
+	CachePtr    kernel.Field `need:"?kmem_cache.cpu_slab|kmem_cache.cpu_sheaves"`
 	CPUFreelist kernel.Field `need:"?kmem_cache_cpu.freelist"`
 	CPUSlab     kernel.Field `need:"?kmem_cache_cpu.slab|kmem_cache_cpu.page"`
 	CPUPartial  kernel.Field `need:"?kmem_cache_cpu.partial"`

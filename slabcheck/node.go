@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/kdive/kdive/kernel"
+	"github.com/kdive/kdive/slab"
 )
 
 // role is where a slab is held.
@@ -57,7 +58,7 @@ func (c *cacheCheck) take(addr uint64, r role) {
 func (c *cacheCheck) nodes() {
 	for id := range c.m.NodeCount() {
 		node, _ := c.NodePointers(id)
-		if node == 0 {
+		if node == 0 || c.noNode[id] {
 			continue
 		}
 		if c.slub {
@@ -136,19 +137,45 @@ func (c *cacheCheck) listed(addr uint64, r role) {
 		f.At, f.Member = c.n.SlabCache.At(addr), "slab_cache"
 		f.Offset = c.n.SlabCache.Offset
 		f.Found, f.Expected = word(s.Cache.Addr, 8), word(c.Addr, 8)
+		f.Want, f.HasWant = c.Addr, true
 		c.add(f)
+		if x := c.byCache[s.Cache]; x != nil {
+			rec := x.rec(addr)
+			objects, _ := 0, 0
+			if rec != nil {
+				objects, _ = x.objectsOf(rec)
+				rec.foreign = true
+			}
+			x.misplaced(s.Node, -1, -objects)
+			c.misplaced(r.node, 1, c.PerSlab)
+		}
 		return
 	}
 	if s.Node != r.node {
-		f := finding(PageNode, "slab %#x on %v says that it is of node %d", addr, r, s.Node)
-		f.Slab, f.Node = s, r.node
-		f.At, f.Member, f.Offset = c.n.PageFlags.At(addr), "flags", c.n.PageFlags.Offset
-		if rec := c.rec(addr); rec != nil {
-			f.Found = word(rec.flags, 8)
-		}
-		c.add(f)
+		c.otherNode(s, r)
 	}
 	c.take(addr, r)
+}
+
+// otherNode reports a slab on the list of another node than it says to be of.
+func (c *cacheCheck) otherNode(s *slab.Slab, r role) {
+	rec := c.rec(s.Addr)
+	if rec == nil {
+		return
+	}
+	if c.zones != nil {
+		if _, ok := c.zones.of(c.checker, s.Addr); ok {
+			return // its page's flags are wrong, which is said there
+		}
+	}
+	objects, _ := c.objectsOf(rec)
+	c.misplaced(s.Node, -1, -objects)
+	c.misplaced(r.node, 1, objects)
+	f := finding(PageNode, "slab %#x on %v says that it is of node %d", s.Addr, r, s.Node)
+	f.Slab, f.Node = s, r.node
+	f.At, f.Member, f.Offset = c.n.PageFlags.At(s.Addr), c.n.PageFlags.Path, c.n.PageFlags.Offset
+	f.Found = word(rec.flags, 8)
+	c.add(f)
 }
 
 // notMarked reports what a list or a CPU names as a slab and is none by its page.
@@ -165,15 +192,36 @@ func (c *cacheCheck) notMarked(addr uint64, r role, err error) {
 		f.Text = fmt.Sprintf("%#x, held by %v, is inside of a page structure", addr, r)
 	}
 	f.Page, f.Node, f.CPU = addr, r.node, r.cpu
-	f.At, f.Member = addr, "flags"
 	f.window, f.touches = true, []uint64{addr}
-	if v, err2 := c.n.PageFlags.Uint(c.k, addr); err2 == nil {
-		f.Found = word(v, 8)
-	} else {
+	if !c.mark(&f, addr) {
 		c.cannot(err)
 		return
 	}
+	c.misplaced(max(r.node, 0), 1, c.PerSlab)
 	c.add(f)
+}
+
+// mark says in a finding how a page is marked and how slabs are: with a bit of
+// the flags, or with a type.
+func (c *cacheCheck) mark(f *Finding, addr uint64) bool {
+	m, size := &c.n.PageFlags, 8
+	if !c.n.PGSlab.Present() {
+		m, size = &c.n.PageType, 4
+	}
+	v, err := m.Uint(c.k, addr)
+	if err != nil {
+		return false
+	}
+	f.At, f.Member, f.Offset, f.Found = m.At(addr), m.Path, m.Offset, word(v, size)
+	switch {
+	case c.n.PGSlab.Present() && c.n.PGSlab.Value >= 0 && c.n.PGSlab.Value < 64:
+		f.Expected = word(v|1<<c.n.PGSlab.Value, size)
+	case len(c.slabs) > 0:
+		if v, err := m.Uint(c.k, c.slabs[0].Addr); err == nil {
+			f.Expected = word(v, size)
+		}
+	}
+	return true
 }
 
 // nodeCount compares a counter of a node with what was counted.
@@ -198,37 +246,5 @@ func (c *cacheCheck) nodeCount(r *Rule, id int, node uint64, f *kernel.Field, co
 		x.window = true
 	}
 	x.touches = []uint64{node, c.Addr}
-	if r == NrSlabs && int64(v) > int64(counted) {
-		c.short = true
-	}
 	c.add(x)
-}
-
-// counters compares the counters of all slabs of a node with the slabs that
-// their pages show.
-func (c *cacheCheck) counters() {
-	slabs, objects, free := map[int]int{}, map[int]int{}, map[int]int{}
-	for i := range c.slabs {
-		s := &c.slabs[i]
-		if s.pending {
-			c.pending++
-			continue
-		}
-		slabs[s.Node]++
-		objects[s.Node] += s.Objects
-		free[s.Node] += s.Objects - s.Inuse
-	}
-	for id := range c.m.NodeCount() {
-		node, _ := c.NodePointers(id)
-		if node == 0 {
-			continue
-		}
-		if c.slub {
-			c.nodeCount(NrSlabs, id, node, &c.sub.NrSlabs, slabs[id], "slabs")
-			c.nodeCount(NrObjects, id, node, &c.sub.Total, objects[id], "objects")
-			continue
-		}
-		c.nodeCount(NrSlabs, id, node, &c.sal.TotalSlabs, slabs[id], "slabs")
-		c.nodeCount(NrFree, id, node, &c.sal.FreeObjects, free[id], "free objects")
-	}
 }

@@ -17,6 +17,8 @@ var (
 	CacheCount  = rule("cache-refcount", "cache", "a cache has users")
 	CacheObject = rule("cache-object", "cache", "a cache and what it has for nodes are allocated objects of the right caches")
 	CacheCPU    = rule("cache-percpu", "cache", "the per-CPU pointer leads to memory of every CPU")
+	CacheLimit  = rule("cache-partial-limit", "cache", "a node keeps 5 to 10 partial slabs that are empty, unless that was set")
+	CacheRandom = rule("cache-random", "cache", "the number that free pointers are mixed with is the one that they were mixed with")
 	CacheSeq    = rule("cache-random-seq", "cache", "the random order of objects in new slabs names each object once")
 
 	ListLink    = rule("list-link", "list", "the links of a list of slabs agree in both directions")

@@ -17,6 +17,7 @@ type slabRec struct {
 	tails   int
 	flags   uint64 // of its page
 	refs    int32
+	foreign bool // it is of another cache than it says
 	pending bool // it waits for RCU to be freed
 }
 
@@ -132,6 +133,7 @@ func (ck *checker) vote() {
 		}
 	}
 	ck.common.masks = ck.usesMasks()
+	ck.loadZones()
 	ck.common.tids = ck.slub && ck.tidsTell()
 	flagged, frozen, partial, kept := 0, 0, 0, 0
 	for _, c := range ck.caches {

@@ -49,6 +49,11 @@ func (ck *checker) checkStrays() {
 		f.window, f.touches = s.cache == 0, []uint64{s.addr}
 		if c := ck.ownerOf(s); c != nil {
 			f.Cache = c.Cache
+			objects := c.PerSlab
+			if ck.slub {
+				objects = s.objects
+			}
+			c.misplaced(max(c.roles[s.addr].node, 0), 1, objects)
 			f.Expected, f.Want, f.HasWant = word(c.Addr, 8), c.Addr, true
 		}
 		ck.findings = append(ck.findings, &f)
@@ -63,7 +68,7 @@ func (ck *checker) ownerOf(s *stray) *cacheCheck {
 		if _, held := c.roles[s.addr]; held {
 			return c
 		}
-		if c.short && (!ck.slub || c.PerSlab == s.objects) && 1<<c.Order-1 == s.tails {
+		if c.surplus() > 0 && (!ck.slub || c.PerSlab == s.objects) && 1<<c.Order-1 == s.tails {
 			short = append(short, c)
 		}
 	}

@@ -92,7 +92,8 @@ type checker struct {
 
 	caches  []*cacheCheck
 	byCache map[*slab.Cache]*cacheCheck
-	strays  []stray // slabs of no cache
+	strays  []stray   // slabs of no cache
+	zones   *zoneBits // nil: not known
 	common  common
 
 	trackOnce sync.Once
@@ -112,12 +113,15 @@ type cacheCheck struct {
 	order int
 	slabs []slabRec
 
-	roles   map[uint64]role   // where a slab is held, by address of its struct slab
-	held    map[uint64]holder // free objects outside their slabs' lists
-	short   bool              // a node counts more slabs than there are
-	broken  map[int]bool      // nodes with a list that does not lead everywhere
-	origLen int               // bytes of the size that was asked for, 0: not recorded
-	extra   bool              // what was not asked for is a red zone
+	roles     map[uint64]role   // where a slab is held, by address of its struct slab
+	held      map[uint64]holder // free objects outside their slabs' lists
+	sizeWrong bool              // no object is where it seems
+	noNode    map[int]bool      // nodes whose structure is none
+	moved     moved             // slabs that are the cache's and do not say so, or say so and are not
+	broken    map[int]bool      // nodes with a list that does not lead everywhere
+	randoms   map[uint64]int    // numbers that make broken lists whole: for how many slabs
+	origLen   int               // bytes of the size that was asked for, 0: not recorded
+	extra     bool              // what was not asked for is a red zone
 
 	mu       sync.Mutex
 	findings []*Finding
@@ -152,7 +156,7 @@ func (ck *checker) load() error {
 	list, _ := ck.m.Caches()
 	for i, c := range list {
 		cc := &cacheCheck{Cache: c, checker: ck, order: i, roles: map[uint64]role{}, held: map[uint64]holder{},
-			broken: map[int]bool{}, count: map[*Rule]int{}}
+			broken: map[int]bool{}, noNode: map[int]bool{}, moved: moved{}, count: map[*Rule]int{}}
 		ck.caches = append(ck.caches, cc)
 		ck.byCache[c] = cc
 	}
@@ -178,7 +182,7 @@ func (ck *checker) run(ctx context.Context, caches []*cacheCheck) error {
 	if err != nil {
 		return err
 	}
-	ck.checkStrays()
+	ck.claim(caches)
 	type piece struct {
 		c        *cacheCheck
 		from, to int
@@ -186,6 +190,9 @@ func (ck *checker) run(ctx context.Context, caches []*cacheCheck) error {
 	const slabsAtOnce = 64
 	var work []piece
 	for _, c := range caches {
+		if c.sizeWrong {
+			continue
+		}
 		for i := 0; i < len(c.slabs); i += slabsAtOnce {
 			work = append(work, piece{c, i, min(i+slabsAtOnce, len(c.slabs))})
 		}

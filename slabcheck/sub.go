@@ -11,6 +11,9 @@ import (
 func (c *cacheCheck) checkSlabs(from, to int) {
 	for i := from; i < to; i++ {
 		s := &c.slabs[i]
+		if s.foreign {
+			continue // nothing of it would make sense
+		}
 		c.pages(s)
 		if c.Err != nil {
 			continue
@@ -42,8 +45,10 @@ func (c *cacheCheck) subSlab(s *slabRec) objectSet {
 	}
 	w := freeWalk{c: c, s: s.Slab, headAt: c.n.Freelist.At(s.Addr), headRule: FreeHead, cpu: -1, expect: s.Objects - s.Inuse,
 		what: "the free list of slab " + hex(s.Addr)}
+	joined := false // from there on both lists are one
 	w.follow(s.FreeHead(), func(i int, from uint64) {
-		if h, twice := c.held[s.Object(i)]; twice {
+		if h, twice := c.held[s.Object(i)]; twice && !joined {
+			joined = true
 			f := finding(FreeTwice, "object %#x is on the free list of its slab and held by %v (at %#x)", s.Object(i), h.place, h.at)
 			c.at(&f, s.At(i))
 			f.CPU, f.At, f.Found = h.place.CPU, from, word(s.Object(i), 8)
@@ -51,6 +56,9 @@ func (c *cacheCheck) subSlab(s *slabRec) objectSet {
 			c.add(f)
 		}
 	})
+	if w.broken {
+		c.otherRandom(s)
+	}
 	role := c.roles[s.Addr]
 	if !w.broken && w.n != s.Objects-s.Inuse {
 		f := here(SlabInuse, &n.Inuse, uint64(s.Inuse), 2, "slab %#x counts %d of %d objects in use, and has %d on its free list", s.Addr, s.Inuse, s.Objects, w.n)
@@ -79,25 +87,27 @@ func (c *cacheCheck) objectsOf(s *slabRec) (int, bool) {
 	return int(min(int64(kernel.PageSize)<<order/c.Size, 1<<15-1)), true
 }
 
-// orderOf is the order of a slab's pages: the cache's usual or least one,
-// whichever the pages that follow fit better; -1 if neither can be.
+// orderOf is the order of a slab's pages: of those that the cache may have the
+// one that the pages that follow fit, or else the number of objects; -1 if the
+// cache has none.
 func (c *cacheCheck) orderOf(s *slabRec) int {
-	best, distance := -1, 0
-	for _, o := range c.orders() {
-		d := 1<<o - 1 - s.tails
-		if d < 0 {
-			d = -d
-		}
-		if best < 0 || d < distance {
-			best, distance = o, d
+	orders := c.orders()
+	for _, o := range orders {
+		if s.tails == 1<<o-1 {
+			return o
 		}
 	}
-	return best
+	for _, o := range orders {
+		if int64(s.Objects) == int64(kernel.PageSize)<<o/max(c.Size, 1) {
+			return o
+		}
+	}
+	return orders[0]
 }
 
 // orders are the orders that slabs of the cache may have.
 func (c *cacheCheck) orders() []int {
-	list := []int{c.Order}
+	list := []int{max(0, min(c.Order, 20))}
 	if c.slub && c.sub.Min.Present() {
 		if v, err := c.sub.Min.Uint(c.k, c.Addr); err == nil && v>>16&0xffff <= 10 {
 			for o := c.Order - 1; o >= int(v>>16&0xffff); o-- {

@@ -144,20 +144,16 @@ func (t *Target) allocatorFrames() []slabcheck.Frame {
 			continue
 		}
 		trace := tr.unwinder.Trace(thread(tr.table, x))
-		last := -1
-		name := ""
-		for i := range trace.Frames {
-			s := siteAt(t.Opened.Kernel, &trace.Frames[i])
-			if inAllocator(s) {
-				last, name = i, s.symbol
-			}
-		}
-		if last < 0 {
+		first, name := t.stoppedIn(trace.Frames)
+		if first < 0 {
 			continue
 		}
-		f := slabcheck.Frame{CPU: cpu, Function: name, PC: trace.Frames[last].PC}
-		for i := range trace.Frames[:last+1] {
+		f := slabcheck.Frame{CPU: cpu, Function: name, PC: trace.Frames[first].PC}
+		for i := range trace.Frames {
 			frame := &trace.Frames[i]
+			if i > first && !inAllocator(siteAt(t.Opened.Kernel, frame)) {
+				break
+			}
 			for r := range unwind.Reg(32) {
 				if v, ok := frame.Regs.Get(r); ok {
 					f.Words = append(f.Words, v)
@@ -168,6 +164,50 @@ func (t *Target) allocatorFrames() []slabcheck.Frame {
 		list = append(list, f)
 	}
 	return list
+}
+
+// stoppedIn is the innermost frame of the allocator and its function, -1 if
+// there is none, or if the CPU got from there by itself to where it stopped: what
+// an interrupt finds may be half done, what the allocator trips over is not.
+func (t *Target) stoppedIn(frames []unwind.Frame) (first int, function string) {
+	for i := range frames {
+		s := siteAt(t.Opened.Kernel, &frames[i])
+		if !inAllocator(s) {
+			continue
+		}
+		for j := i - 1; j >= 0; j-- {
+			inner := siteAt(t.Opened.Kernel, &frames[j]).symbol
+			switch {
+			case interrupts(inner):
+				return i, s.symbol
+			case trips(inner):
+				return -1, ""
+			}
+		}
+		return i, s.symbol
+	}
+	return -1, ""
+}
+
+// interrupts reports whether a function is where the kernel is entered by an
+// interrupt, of which the code that it finds knows nothing.
+func interrupts(name string) bool {
+	for _, part := range [...]string{"nmi", "interrupt", "sysvec", "irq_entries"} {
+		if strings.Contains(name, part) {
+			return true
+		}
+	}
+	return false
+}
+
+// trips reports whether a function is where the kernel is entered by a fault of
+// its own, or gives up.
+func trips(name string) bool {
+	if strings.HasPrefix(name, "asm_exc_") || strings.HasPrefix(name, "exc_") {
+		return true
+	}
+	return slices.Contains([]string{"panic", "die", "oops_end", "crash_kexec", "__crash_kexec", "__warn", "report_bug", "page_fault",
+		"general_protection", "invalid_op", "no_context", "page_fault_oops"}, name)
 }
 
 // inAllocator reports whether a place in the code, or a call in it that the

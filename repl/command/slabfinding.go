@@ -175,7 +175,9 @@ func proofValue(f *slabcheck.Finding) output.Value {
 func findingText(b []byte, f *slabcheck.Finding) []byte {
 	name := "-"
 	if f.Cache != nil {
-		name = f.Cache.Name
+		if name = f.Cache.Name; name == "" {
+			name = fmt.Sprintf("cache %x", f.Cache.Addr)
+		}
 	}
 	b = fmt.Appendf(b, "%s: %s: %s: %s\n", f.Sure, f.Rule.ID, name, f.Text)
 	if f.Object != 0 {

@@ -1,0 +1,57 @@
+package slabcheck
+
+import "math/bits"
+
+// otherRandom looks whether the free list of a slab that breaks would be whole
+// with another number to mix free pointers with: one of its objects is the last,
+// and what its free pointer is mixed with is that number. If two slabs agree, the
+// cache has the wrong one.
+func (c *cacheCheck) otherRandom(s *slabRec) {
+	l := c.Layout()
+	n := s.Objects - s.Inuse
+	if !l.Mixed || n < 1 || n > s.Objects || s.Objects > 1<<12 {
+		return
+	}
+	words := make([]uint64, s.Objects)
+	for i := range words {
+		at := s.Object(i) + uint64(l.Link)
+		var b [8]byte
+		if c.k.Read(b[:], at) != nil {
+			return
+		}
+		words[i] = le64(b[:]) ^ bits.ReverseBytes64(at) // next ^ random
+	}
+	for _, random := range words {
+		if random == l.Random || !wholeWith(s, words, random, n) {
+			continue
+		}
+		c.mu.Lock()
+		first := c.randoms == nil
+		if first {
+			c.randoms = map[uint64]int{}
+		}
+		c.randoms[random]++
+		agreed := c.randoms[random] == 2
+		c.mu.Unlock()
+		if agreed {
+			f := finding(CacheRandom, "free lists are whole if their pointers are mixed with %#x", random)
+			f.At, f.Member, f.Offset = c.sub.Random.At(c.Addr), c.sub.Random.Path, c.sub.Random.Offset
+			f.Found, f.Expected = word(l.Random, 8), word(random, 8)
+			c.add(f)
+		}
+		return
+	}
+}
+
+// wholeWith reports whether n objects follow one another from the head to the end.
+func wholeWith(s *slabRec, words []uint64, random uint64, n int) bool {
+	at := s.FreeHead()
+	for ; at != 0 && n > 0; n-- {
+		i, ok := s.Index(at)
+		if !ok {
+			return false
+		}
+		at = words[i] ^ random
+	}
+	return at == 0 && n == 0
+}
