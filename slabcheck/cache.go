@@ -56,6 +56,10 @@ func (c *cacheCheck) fields(buf []byte) {
 	}
 	if !readable(c.Name) {
 		c.add(c.member(CacheName, &n.Name, buf, "the name is %q", c.Name))
+	} else if !c.nameStart(n.Name.In(buf)) {
+		x := c.member(CacheName, &n.Name, buf, "the name is %q, in the middle of something", c.Name)
+		x.Sure = Likely
+		c.add(x)
 	}
 	if n.Refcount.Present() {
 		if v := int32(n.Refcount.In(buf)); v < -1 || v == 0 || v > 1<<16 {
@@ -84,6 +88,18 @@ func (c *cacheCheck) fields(buf []byte) {
 	} else {
 		c.salFields(buf, size)
 	}
+}
+
+// nameStart reports whether the name is where names are: at the start of an
+// allocated object, or in the image or a module, whose strings may share their
+// ends.
+func (c *cacheCheck) nameStart(at uint64) bool {
+	o, ok := c.m.Find(at)
+	if !ok {
+		return true
+	}
+	state, _, _ := o.State()
+	return o.Index >= 0 && o.Offset == 0 && state != slab.Free
 }
 
 func readable(name string) bool {

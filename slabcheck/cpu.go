@@ -53,11 +53,11 @@ func (c *cacheCheck) perCPU() {
 			c.unreadOr(f, err)
 			continue
 		}
-		before := len(c.findings)
+		before := c.cpuWrong()
 		c.cpuSlab(cpu, addr)
 		c.cpuPartial(cpu, addr)
 		c.cpuTid(cpu, addr)
-		if len(c.findings) > before {
+		if c.cpuWrong() > before {
 			wrong++
 		}
 		seen++
@@ -68,6 +68,11 @@ func (c *cacheCheck) perCPU() {
 		f.Sure = Likely
 		c.add(f)
 	}
+}
+
+// cpuWrong counts findings about what is in a CPU's own structure.
+func (c *cacheCheck) cpuWrong() int {
+	return c.count[CPUSlab] + c.count[CPUList] + c.count[CPUPartial] + c.count[CPUTid]
 }
 
 func (c *cacheCheck) cpuPointerAt() uint64 {

@@ -115,13 +115,15 @@ type subNeeds struct {
 
 // salNeeds are SLAB's (mm/slab.c).
 type salNeeds struct {
-	Num       kernel.Field `need:"kmem_cache.num"`
-	Order     kernel.Field `need:"kmem_cache.gfporder"`
-	Colour    kernel.Field `need:"?kmem_cache.colour"`
-	ColourOff kernel.Field `need:"?kmem_cache.colour_off"`
-	FreeSize  kernel.Field `need:"?kmem_cache.freelist_size"`
-	ObjOffset kernel.Field `need:"?kmem_cache.obj_offset"`
-	Index     kernel.Size  `need:"freelist_idx_t"`
+	Num        kernel.Field `need:"kmem_cache.num"`
+	Order      kernel.Field `need:"kmem_cache.gfporder"`
+	CacheLimit kernel.Field `need:"?kmem_cache.limit"`
+	CacheBatch kernel.Field `need:"?kmem_cache.batchcount"`
+	Colour     kernel.Field `need:"?kmem_cache.colour"`
+	ColourOff  kernel.Field `need:"?kmem_cache.colour_off"`
+	FreeSize   kernel.Field `need:"?kmem_cache.freelist_size"`
+	ObjOffset  kernel.Field `need:"?kmem_cache.obj_offset"`
+	Index      kernel.Size  `need:"freelist_idx_t"`
 
 	SMem   kernel.Field `need:"slab.s_mem|page.s_mem"`
 	Active kernel.Field `need:"slab.active|page.active"`

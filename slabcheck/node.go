@@ -198,6 +198,9 @@ func (c *cacheCheck) notMarked(addr uint64, r role, err error) {
 		return
 	}
 	c.misplaced(max(r.node, 0), 1, c.PerSlab)
+	if pfn, ok := c.m.FrameOf(addr); ok {
+		c.unmarked = append(c.unmarked, pfn)
+	}
 	c.add(f)
 }
 

@@ -30,11 +30,49 @@ func (c *cacheCheck) salFields(buf []byte, size uint64) {
 	if want := room / each; num != want {
 		c.add(c.member(CacheOrder, &n.Num, buf, "slabs of 2^%d pages have %d objects of %d bytes", order, num, size).want(want))
 	}
+	c.colours(buf, room%each)
 	if n.FreeSize.Present() {
 		if v := n.FreeSize.In(buf) & 0xffffffff; v != num*index {
 			c.add(c.member(CacheSize, &n.FreeSize, buf, "the array of free objects has %d bytes for %d objects", v, num).want(num * index))
 		}
 	}
+}
+
+// colours checks by how much the objects of one slab may be shifted against
+// those of another: what is left, in steps of a cache line or the alignment.
+func (c *cacheCheck) colours(buf []byte, left uint64) {
+	n := &c.sal
+	if !n.Colour.Present() || !n.ColourOff.Present() || !c.n.Align.Present() || c.common.colourOff == 0 {
+		return
+	}
+	step := n.ColourOff.In(buf) & 0xffffffff
+	want := max(c.common.colourOff, c.n.Align.In(buf)&0xffffffff)
+	if step != want {
+		c.add(c.member(CacheSize, &n.ColourOff, buf, "slabs are shifted by %d bytes", step).want(want))
+		return
+	}
+	if v := n.Colour.In(buf); v != left/step {
+		c.add(c.member(CacheSize, &n.Colour, buf, "%d shifts of %d bytes where %d bytes are left", v, step, left).want(left / step))
+	}
+}
+
+// usualColour is the step that most caches have.
+func (ck *checker) usualColour() uint64 {
+	if ck.slub || !ck.sal.ColourOff.Present() {
+		return 0
+	}
+	count := map[uint64]int{}
+	best := uint64(0)
+	for _, c := range ck.caches {
+		v, err := ck.sal.ColourOff.Uint(ck.k, c.Addr)
+		if err != nil {
+			continue
+		}
+		if count[v]++; count[v] > count[best] {
+			best = v
+		}
+	}
+	return best
 }
 
 // arrays checks the array caches of CPUs and nodes.
@@ -107,12 +145,37 @@ func (c *cacheCheck) array(at uint64, p slab.Place) {
 		return
 	}
 	avail, limit = avail&0xffffffff, limit&0xffffffff
-	if avail > limit {
+	c.arraySizes(at, limit, p)
+	sound := avail <= limit
+	if !sound {
 		f := finding(ArrayLimit, "the %v says that it has %d objects of at most %d", p, avail, limit)
 		f.CPU, f.Node, f.At, f.Member, f.Offset, f.Found = p.CPU, p.Node, n.Avail.At(at), n.Avail.Path, n.Avail.Offset, word(avail, 4)
 		c.add(f)
 	}
-	c.entries(n.Entries.At(at), int(min(avail, limit, maxEntries)), p)
+	c.entries(n.Entries.At(at), int(min(avail, limit, maxEntries)), p, sound)
+}
+
+// arraySizes checks an array against what the cache says of its arrays
+// (enable_cpucache, mm/slab.c).
+func (c *cacheCheck) arraySizes(at, limit uint64, p slab.Place) {
+	n := &c.sal
+	if !n.CacheLimit.Present() || !n.CacheBatch.Present() || p.Holder != slab.CPUArray {
+		return
+	}
+	want, err := n.CacheLimit.Uint(c.k, c.Addr)
+	if err == nil && want&0xffffffff != limit {
+		f := finding(ArrayLimit, "the %v has a limit of %d, the cache says %d", p, limit, want)
+		f.CPU, f.Node, f.At, f.Member, f.Offset = p.CPU, p.Node, n.Limit.At(at), n.Limit.Path, n.Limit.Offset
+		f.Found, f.Expected = word(limit, 4), word(want, 4)
+		c.add(f)
+	}
+	batch, err := n.Batch.Uint(c.k, at)
+	if want, err2 := n.CacheBatch.Uint(c.k, c.Addr); err == nil && err2 == nil && n.Batch.Present() && batch != want {
+		f := finding(ArrayLimit, "the %v moves %d objects at once, the cache says %d", p, batch, want)
+		f.CPU, f.Node, f.At, f.Member, f.Offset = p.CPU, p.Node, n.Batch.At(at), n.Batch.Path, n.Batch.Offset
+		f.Found, f.Expected = word(batch, 4), word(want, 4)
+		c.add(f)
+	}
 }
 
 // salSlab checks a slab of SLAB and returns its free objects.
@@ -125,12 +188,14 @@ func (c *cacheCheck) salSlab(s *slabRec) objectSet {
 		f.touches = []uint64{s.Addr, s.Base, c.Addr}
 		return f
 	}
-	c.slabMemory(s, here)
+	sound := c.slabMemory(s, here)
 	if s.Inuse > s.Objects {
 		c.add(here(SlabInuse, &n.Active, uint64(s.Inuse), 4, "slab %#x counts %d of %d objects in use", s.Addr, s.Inuse, s.Objects))
 		return free
 	}
-	c.indexes(s, free)
+	if sound {
+		c.indexes(s, free)
+	}
 	if s.pending {
 		return free
 	}
@@ -227,9 +292,10 @@ func (c *cacheCheck) alsoHeld(s *slabRec, i int, at uint64) {
 }
 
 // slabMemory checks where a slab's objects begin and where its array of free
-// objects is (alloc_slabmgmt, mm/slab.c).
-func (c *cacheCheck) slabMemory(s *slabRec, here reporter) {
+// objects is (alloc_slabmgmt, mm/slab.c), and reports whether they are there.
+func (c *cacheCheck) slabMemory(s *slabRec, here reporter) (sound bool) {
 	n := &c.sal
+	sound = true
 	room := uint64(kernel.PageSize) << c.Order
 	start := s.First() - uint64(c.Layout().Lead)
 	off := start - s.Base
@@ -245,9 +311,11 @@ func (c *cacheCheck) slabMemory(s *slabRec, here reporter) {
 			f = f.want(s.Base) // no room for colours
 		}
 		c.add(f)
+		return false
 	}
 	list := s.FreeHead()
 	bad := func(r *Rule, text string, args ...any) Finding {
+		sound = false
 		f := here(r, &c.n.Freelist, list, 8, text, args...)
 		f.Member = c.n.Freelist.Path
 		return f
@@ -255,12 +323,12 @@ func (c *cacheCheck) slabMemory(s *slabRec, here reporter) {
 	switch {
 	case c.Flags&objFreelist != 0:
 		if list == 0 && s.Inuse == s.Objects {
-			return
+			return true
 		}
 		i, ok := s.Index(list)
 		if !ok {
 			c.add(bad(SlabMem, "the array of free objects of slab %#x is at %#x, which is no object of it", s.Addr, list))
-			return
+			return false
 		}
 		c.keeper(s, i, bad)
 	case c.Flags&offSlab != 0:
@@ -282,6 +350,7 @@ func (c *cacheCheck) slabMemory(s *slabRec, here reporter) {
 			c.add(bad(SlabMem, "the array of free objects of slab %#x is at %#x", s.Addr, list).want(want))
 		}
 	}
+	return sound
 }
 
 // keeper checks that the object that holds the array of free objects is the last

@@ -111,10 +111,11 @@ func (ck *checker) waitsForRCU(p *slab.Page) bool {
 type common struct {
 	refs          int32
 	haveRefs      bool
-	partialFlag   bool // slabs on partial lists are flagged
-	partialFrozen bool // slabs on CPUs' partial lists are frozen
-	tids          bool // transaction numbers of CPUs end in the CPU's number
-	masks         bool // pages that follow a first one have a mask for its address
+	partialFlag   bool   // slabs on partial lists are flagged
+	partialFrozen bool   // slabs on CPUs' partial lists are frozen
+	tids          bool   // transaction numbers of CPUs end in the CPU's number
+	colourOff     uint64 // SLAB: by how much slabs are shifted
+	masks         bool   // pages that follow a first one have a mask for its address
 }
 
 // vote asks the majority.
@@ -134,6 +135,7 @@ func (ck *checker) vote() {
 	}
 	ck.common.masks = ck.usesMasks()
 	ck.loadZones()
+	ck.common.colourOff = ck.usualColour()
 	ck.common.tids = ck.slub && ck.tidsTell()
 	flagged, frozen, partial, kept := 0, 0, 0, 0
 	for _, c := range ck.caches {

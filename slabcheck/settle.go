@@ -2,6 +2,8 @@ package slabcheck
 
 import (
 	"slices"
+
+	"github.com/kdive/kdive/kernel"
 )
 
 // settle decides which findings an interrupted update explains: a CPU was
@@ -76,6 +78,27 @@ func (ck *checker) ownerOf(s *stray) *cacheCheck {
 		return short[0]
 	}
 	return nil
+}
+
+// inUnmarked reports whether an address is in a page that is on a list of the
+// cache and not marked as a slab.
+func (c *cacheCheck) inUnmarked(addr uint64) bool {
+	start, end, _ := c.k.DirectMap()
+	if addr < start || addr >= end {
+		return false
+	}
+	pfn := (addr - start) / kernel.PageSize
+	return slices.ContainsFunc(c.unmarked, func(first uint64) bool { return pfn >= first && pfn-first < 1<<c.Order })
+}
+
+// inStray reports whether an address is in a slab that names no cache.
+func (ck *checker) inStray(addr uint64) bool {
+	start, end, _ := ck.k.DirectMap()
+	if addr < start || addr >= end {
+		return false
+	}
+	pfn := (addr - start) / kernel.PageSize
+	return slices.ContainsFunc(ck.strays, func(s stray) bool { return pfn >= s.pfn && pfn <= s.pfn+uint64(s.tails) })
 }
 
 // inFence reports whether a page is of KFENCE's pool, whose pages are slabs of no

@@ -105,7 +105,7 @@ func (c *cacheCheck) sheaf(at, from uint64, member string, capacity uint64, p sl
 		c.add(f)
 		count = min(count, capacity)
 	}
-	c.entries(n.SheafObjects.At(at), int(count), p)
+	c.entries(n.SheafObjects.At(at), int(count), p, count == uint64(uint32(size)))
 	return int(count)
 }
 
@@ -153,8 +153,9 @@ func (c *cacheCheck) barn(id int, barn, capacity uint64) {
 	}
 }
 
-// entries checks n pointers to objects in an array or a sheaf.
-func (c *cacheCheck) entries(at uint64, n int, p slab.Place) {
+// entries checks n pointers to objects in an array or a sheaf. If n is not sure,
+// they end at the first that is none.
+func (c *cacheCheck) entries(at uint64, n int, p slab.Place, sure bool) {
 	buf := make([]byte, 8*n)
 	if err := c.k.Read(buf, at); err != nil {
 		c.cannot(fmt.Errorf("%v: %w", p, err))
@@ -173,6 +174,8 @@ func (c *cacheCheck) entries(at uint64, n int, p slab.Place) {
 			lead = -c.Layout().Lead
 		}
 		switch {
+		case !ok && (c.inStray(v) || c.inUnmarked(v)):
+			continue // what is wrong is the slab's page
 		case !ok:
 			f.Text += ", which is in no slab"
 			f.window = false
@@ -194,6 +197,9 @@ func (c *cacheCheck) entries(at uint64, n int, p slab.Place) {
 			}
 			c.hold(o, holder{p, where})
 			continue
+		}
+		if !sure {
+			return
 		}
 		c.add(f)
 	}

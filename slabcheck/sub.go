@@ -149,6 +149,9 @@ func (c *cacheCheck) frozen(s *slabRec, r role, here reporter) {
 // onList checks that the slab is where its free objects ask it to be.
 func (c *cacheCheck) onList(s *slabRec, r role, free int, broken bool, here reporter) {
 	lost := func(text string, args ...any) {
+		if c.noNode[s.Node] {
+			return // its lists were not looked at
+		}
 		f := finding(ListLost, text, args...)
 		f.Slab, f.Node = s.Slab, s.Node
 		f.window, f.touches = true, []uint64{s.Addr, s.Base, c.Addr}
