@@ -49,6 +49,12 @@ func (c *cacheCheck) sheaves() {
 				c.cannot(err)
 				continue
 			}
+			if at == 0 && x.f == &n.Main {
+				f := finding(SheafHeader, "CPU %d has no main sheaf", cpu)
+				f.CPU, f.At, f.Member, f.Offset, f.Found = cpu, x.f.At(layout.Sheaf+off), x.f.Path, x.f.Offset, word(0, 8)
+				f.window, f.touches = true, []uint64{layout.Sheaf + off, c.Addr}
+				c.add(f)
+			}
 			if at != 0 {
 				c.sheaf(at, x.f.At(layout.Sheaf+off), x.f.Path, capacity, slab.Place{Holder: x.kind, CPU: cpu, Node: -1})
 			}

@@ -120,7 +120,7 @@ type cacheCheck struct {
 	moved     moved             // slabs that are the cache's and do not say so, or say so and are not
 	unmarked  []uint64          // frames of pages on its lists that are not marked as slabs
 	broken    map[int]bool      // nodes with a list that does not lead everywhere
-	randoms   map[uint64]int    // numbers that make broken lists whole: for how many slabs
+	random    uint64            // what broken lists are mixed with, if it is not what the cache says
 	origLen   int               // bytes of the size that was asked for, 0: not recorded
 	extra     bool              // what was not asked for is a red zone
 
