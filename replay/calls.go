@@ -4,7 +4,6 @@ import (
 	"strings"
 
 	"github.com/kdive/kdive/disasm"
-	"github.com/kdive/kdive/replay/symbolic"
 	"github.com/kdive/kdive/unwind"
 	"golang.org/x/arch/x86/x86asm"
 )
@@ -120,9 +119,6 @@ func (m *Model) thunk(addr uint64) (reg int, ok bool) {
 // maxLinks bounds a chain of jumps.
 const maxLinks = 4
 
-// maxChain bounds how many functions are looked at for one.
-const maxChain = 64
-
 // through follows trampolines: code that is a jump and nothing else, as static
 // calls have it.
 func (m *Model) through(addr uint64) uint64 {
@@ -195,8 +191,7 @@ func (s *stack) tails(i int) []unwind.Frame {
 	if to = s.m.through(to); to == entry {
 		return nil
 	}
-	budget := maxChain
-	jumps := s.m.chain(to, entry, 0, &budget)
+	jumps := s.m.chain(to, entry)
 	var list []unwind.Frame
 	for k := len(jumps) - 1; k >= 0; k-- {
 		t := unwind.Frame{PC: jumps[k], Exact: true, SP: f.CFA - 8, CFA: f.CFA, Stack: f.Stack, Source: unwind.FromTailCall}
@@ -232,45 +227,4 @@ func (m *Model) directTarget(ret uint64) (uint64, bool) {
 		return 0, false
 	}
 	return ret + uint64(int64(int32(uint32(b[1])|uint32(b[2])<<8|uint32(b[3])<<16|uint32(b[4])<<24))), true
-}
-
-// chain is the jumps by which a function leads to another, the first first: nil if
-// it does not, or in more than one way.
-func (m *Model) chain(from, to uint64, depth int, budget *int) []uint64 {
-	if *budget--; depth >= maxLinks || *budget < 0 {
-		return nil
-	}
-	f := m.function(from)
-	if f.err != nil || f.entry != from {
-		return nil
-	}
-	var found []uint64
-	for _, x := range f.Exits() {
-		var via []uint64
-		switch {
-		case x.Kind == symbolic.ExitIndirect:
-			return nil // it may lead there, too
-		case x.Kind != symbolic.ExitJump:
-			continue
-		}
-		if _, indirect := m.thunk(x.Target); indirect {
-			return nil
-		}
-		if target := m.through(x.Target); target == to {
-			via = []uint64{x.PC}
-		} else if rest := m.chain(target, to, depth+1, budget); rest != nil {
-			via = append([]uint64{x.PC}, rest...)
-		}
-		if via == nil {
-			continue
-		}
-		if found != nil {
-			return nil
-		}
-		found = via
-	}
-	if *budget < 0 {
-		return nil // there may be another
-	}
-	return found
 }

@@ -1,9 +1,15 @@
 package replay
 
 import (
+	"debug/dwarf"
 	"errors"
 	"fmt"
+	"slices"
 
+	"github.com/kdive/kdive/debuginfo/die"
+	"github.com/kdive/kdive/debuginfo/location"
+	"github.com/kdive/kdive/frame"
+	"github.com/kdive/kdive/mapped"
 	"github.com/kdive/kdive/replay/symbolic"
 	"github.com/kdive/kdive/unwind"
 )
@@ -99,4 +105,41 @@ func (p *point) compare(c *Check, e *symbolic.Expr, facts *symbolic.Facts, actua
 		name, off, _ := p.s.m.v.SymbolAt(p.pc)
 		c.Wrong = append(c.Wrong, fmt.Sprintf("%s+%d frame %d of %x: %s = %#x, derived %#x by %x (%v)", name, off, p.i, p.s.tr.Thread.Addr, what, actual, v.Bits, v.Via, err))
 	}
+}
+
+// Hidden derives a variable without the entries of its location list that cover the
+// frame's pc; false if it has no others.
+func Hidden(m *Model, tr *unwind.Trace, i int, v *frame.Variable, code *frame.Code) (r location.Result, ok bool) {
+	_ = mapped.Guard(func() error {
+		at, has := v.Entry.Attr(dwarf.AttrLocation)
+		if !has {
+			return nil
+		}
+		list, err := v.Entry.Unit.Locations(at)
+		if err != nil || len(list) < 2 {
+			return err
+		}
+		links := []uint64{code.Link}
+		s := m.stack(tr)
+		s.mu.Lock()
+		p := s.point(i)
+		s.mu.Unlock()
+		if p.err != nil {
+			return p.err
+		}
+		if _, link, err := m.v.InfoAt(p.pc); err == nil {
+			links = append(links, link)
+		}
+		list = slices.DeleteFunc(slices.Clone(list), func(l die.Location) bool {
+			return l.Always || slices.ContainsFunc(links, l.Contains)
+		})
+		if len(list) == 0 {
+			return nil
+		}
+		ok = true
+		r = m.Variable(tr, i, &frame.Sought{Name: v.Name, Type: v.Type, Entry: v.Entry, Code: code, Scope: &code.Scopes[0], List: list,
+			Found: location.LostResult(location.NotHere, "hidden")})
+		return nil
+	})
+	return r, ok
 }

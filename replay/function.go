@@ -15,7 +15,8 @@ import (
 
 // function is a function of the kernel, analyzed.
 type function struct {
-	entry uint64
+	entry   uint64
+	cfaBase bool // the frame base of its debug info is the CFA
 	*symbolic.Func
 	err error
 }
@@ -43,13 +44,13 @@ func (m *Model) function(pc uint64) *function {
 		clear(m.funcs)
 		clear(m.starts)
 	}
-	entry, pieces, objects, err := m.extent(pc)
-	f := m.starts[entry]
+	x, err := m.extent(pc)
+	f := m.starts[x.entry]
 	if f == nil || err != nil {
-		f = &function{entry: entry, err: err}
+		f = &function{entry: x.entry, cfaBase: x.cfaBase, err: err}
 		if err == nil {
-			f.Func, f.err = m.analyze(entry, pieces, objects)
-			m.starts[entry] = f
+			f.Func, f.err = m.analyze(&x)
+			m.starts[x.entry] = f
 		}
 	}
 	m.funcs[pc] = f
@@ -58,31 +59,38 @@ func (m *Model) function(pc uint64) *function {
 
 // extent is where a function begins, where its code lies, and which variables lie
 // in its frame.
-func (m *Model) extent(pc uint64) (entry uint64, pieces []symbolic.Piece, objects []symbolic.Extent, err error) {
+type extent struct {
+	entry   uint64
+	cfaBase bool
+	pieces  []symbolic.Piece
+	objects []symbolic.Extent
+}
+
+func (m *Model) extent(pc uint64) (x extent, err error) {
 	info, link, err := m.v.InfoAt(pc)
 	var scopes []debuginfo.Scope
 	if err == nil {
 		scopes, err = info.Scopes(link)
 	}
 	if err != nil || len(scopes) == 0 {
-		entry, pieces, err = m.bySymbol(pc)
-		return entry, pieces, nil, err
+		x.entry, x.pieces, err = m.bySymbol(pc)
+		return x, err
 	}
 	for _, r := range scopes[0].Ranges {
 		low, ok := m.v.Runtime(pc, r.Low)
 		if !ok || r.High <= r.Low || r.High-r.Low > maxPiece {
-			return 0, nil, nil, fmt.Errorf("the function at %#x has a part of %d bytes", pc, r.High-r.Low)
+			return x, fmt.Errorf("the function at %#x has a part of %d bytes", pc, r.High-r.Low)
 		}
-		if entry == 0 && m.starter(low) {
-			entry = low
+		if x.entry == 0 && m.starter(low) {
+			x.entry = low
 		}
-		pieces = append(pieces, symbolic.Piece{Start: low, Bytes: make([]byte, r.High-r.Low)})
+		x.pieces = append(x.pieces, symbolic.Piece{Start: low, Bytes: make([]byte, r.High-r.Low)})
 	}
-	if entry == 0 {
-		return 0, nil, nil, fmt.Errorf("where the function at %#x begins is not known", pc)
+	if x.entry == 0 {
+		return x, fmt.Errorf("where the function at %#x begins is not known", pc)
 	}
-	objects, err = locals(info, &scopes[0])
-	return entry, pieces, objects, err
+	x.objects, x.cfaBase, err = locals(info, &scopes[0])
+	return x, err
 }
 
 // starter reports whether a function begins at an address, not an outlined part.
@@ -100,18 +108,18 @@ func (m *Model) bySymbol(pc uint64) (uint64, []symbolic.Piece, error) {
 	return s.Addr, []symbolic.Piece{{Start: s.Addr, Bytes: make([]byte, s.Size)}}, nil
 }
 
-func (m *Model) analyze(entry uint64, pieces []symbolic.Piece, objects []symbolic.Extent) (*symbolic.Func, error) {
-	ways, err := m.edges.of(m.v, m.v.ModuleAt(entry))
+func (m *Model) analyze(x *extent) (*symbolic.Func, error) {
+	ways, err := m.edges.of(m.v, m.v.ModuleAt(x.entry))
 	if err != nil {
 		return nil, err
 	}
-	pieces = addStubs(pieces, ways)
+	pieces := addStubs(x.pieces, ways)
 	for i := range pieces {
 		if err := m.v.Read(pieces[i].Bytes, pieces[i].Start); err != nil {
 			return nil, err
 		}
 	}
-	c := symbolic.Code{Entry: entry, Pieces: pieces, Objects: objects, Keeps: m.keeps, Table: func(addr uint64) (uint64, bool) {
+	c := symbolic.Code{Entry: x.entry, Pieces: pieces, Objects: x.objects, Keeps: m.keeps, Table: func(addr uint64) (uint64, bool) {
 		v, constant, err := m.read(addr, 8)
 		return v, err == nil && constant
 	}}
@@ -167,7 +175,7 @@ var errFrameBase = errors.New("a frame base other than the CFA")
 
 // locals are the variables of a function, and of all that is inlined into it, that
 // lie in its frame.
-func locals(info *debuginfo.Info, fn *debuginfo.Scope) (list []symbolic.Extent, err error) {
+func locals(info *debuginfo.Info, fn *debuginfo.Scope) (list []symbolic.Extent, cfaBase bool, err error) {
 	err = mapped.Guard(func() error {
 		base, ok := fn.Attr(dwarf.AttrFrameBase)
 		if !ok || len(base.Block) != 1 || base.Block[0] != callFrame {
@@ -177,9 +185,9 @@ func locals(info *debuginfo.Info, fn *debuginfo.Scope) (list []symbolic.Extent, 
 		return collect(info, &fn.Entry, &list, &budget, 0)
 	})
 	if errors.Is(err, errFrameBase) {
-		return nil, nil // nothing is known of the frame
+		return nil, false, nil // nothing is known of the frame
 	}
-	return list, err
+	return list, true, err
 }
 
 func collect(info *debuginfo.Info, e *die.Entry, list *[]symbolic.Extent, budget *int, depth int) error {

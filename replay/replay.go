@@ -28,6 +28,7 @@ type Model struct {
 	funcs  map[uint64]*function // by address of the call site
 	starts map[uint64]*function // by entry
 	stacks map[*unwind.Trace]*stack
+	leaves map[uint64]*jumps // by start
 }
 
 type needs struct {
@@ -40,7 +41,7 @@ type needs struct {
 
 // New makes the model of a kernel.
 func New(v frame.View) *Model {
-	m := &Model{v: v, funcs: map[uint64]*function{}, starts: map[uint64]*function{}, stacks: map[*unwind.Trace]*stack{}}
+	m := &Model{v: v, funcs: map[uint64]*function{}, starts: map[uint64]*function{}, stacks: map[*unwind.Trace]*stack{}, leaves: map[uint64]*jumps{}}
 	_ = v.Bind(&m.needs) // nothing is required
 	m.edges.load(v)
 	return m

@@ -2,7 +2,6 @@ package replay
 
 import (
 	"errors"
-	"fmt"
 	"sync"
 
 	"github.com/kdive/kdive/replay/symbolic"
@@ -206,35 +205,4 @@ func (p *point) value(e *symbolic.Expr) (symbolic.Value, error) {
 		return symbolic.Value{}, p.err
 	}
 	return p.fn.Value(e, &p.facts)
-}
-
-// Register is what a register held where frame i of a trace stands: in front of
-// the call, if it called another. An error says why that is not known.
-func (m *Model) register(tr *unwind.Trace, i int, r unwind.Reg) (symbolic.Value, error) {
-	s := m.stack(tr)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	p := s.point(i)
-	if p.err != nil {
-		return symbolic.Value{}, p.err
-	}
-	if int(r) >= len(hardware) {
-		return symbolic.Value{}, fmt.Errorf("register %d is not followed", r)
-	}
-	return p.value(p.facts.State.Regs[hardware[r]].Expr)
-}
-
-// entryRegister is what a register held when frame i's function was called.
-func (m *Model) entryRegister(tr *unwind.Trace, i int, r unwind.Reg) (symbolic.Value, error) {
-	s := m.stack(tr)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	p := s.point(i)
-	if p.err != nil {
-		return symbolic.Value{}, p.err
-	}
-	if int(r) >= len(hardware) {
-		return symbolic.Value{}, fmt.Errorf("register %d is not followed", r)
-	}
-	return p.value(p.fn.EntryOf(hardware[r]))
 }

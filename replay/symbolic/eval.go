@@ -59,9 +59,19 @@ const maxWork = 1 << 12
 func (f *Func) Value(e *Expr, facts *Facts) (Value, error) {
 	ev := &evaluator{f: f, facts: facts, memo: map[*Expr]*result{}}
 	v, err := ev.value(e)
-	slices.Sort(v.Via)
-	v.Via = slices.Compact(v.Via)
+	v.Via = unique(v.Via)
 	return v, err
+}
+
+// unique drops what comes again.
+func unique(list []uint64) []uint64 {
+	var out []uint64
+	for _, x := range list {
+		if !slices.Contains(out, x) {
+			out = append(out, x)
+		}
+	}
+	return out
 }
 
 // Low is the expression of the low bytes of another.

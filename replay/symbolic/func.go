@@ -123,10 +123,6 @@ func (f *Func) fixpoint() error {
 	f.ins, f.have = make([]State, n), make([]bool, n)
 	outs := make([]map[int32]*State, n) // of each block, by successor
 	stuck := make([]map[uint64]bool, n)
-	rank := make([]int32, n)
-	for i, b := range f.g.order {
-		rank[b] = int32(i)
-	}
 	entry := f.g.order[0]
 	initial := f.initial()
 	pending := make([]bool, n)
@@ -150,7 +146,7 @@ func (f *Func) fixpoint() error {
 		outs[b] = f.leave(b, in.clone())
 		for _, s := range f.g.blocks[b].succ {
 			pending[s] = true
-			at = min(at, int(rank[s]))
+			at = min(at, int(f.g.rank[s]))
 		}
 	}
 	if f.t.full {

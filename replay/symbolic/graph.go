@@ -16,6 +16,7 @@ type graph struct {
 	blocks []block
 	of     []int32 // the block of each instruction
 	order  []int32 // blocks, each before its successors where there is no loop
+	rank   []int32 // of each block in order
 }
 
 // graph makes the blocks.
@@ -118,6 +119,10 @@ func (g *graph) number(entry int32) {
 		stack = stack[:len(stack)-1]
 	}
 	slices.Reverse(g.order)
+	g.rank = make([]int32, len(g.blocks))
+	for i, b := range g.order {
+		g.rank[b] = int32(i)
+	}
 }
 
 // findLoops marks the blocks that lie on a cycle: Tarjan's strongly connected
