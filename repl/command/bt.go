@@ -208,6 +208,7 @@ func (t *Target) unwinder() (*tracer, error) {
 			frames:   frame.New(t.Opened.Kernel),
 			table:    table, sites: map[siteKey]site{},
 		}
+		t.tracing.frames.Recover = t.tracing.replay
 	})
 	return t.tracing, nil
 }
