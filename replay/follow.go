@@ -67,7 +67,7 @@ func (p *point) followed(v *frame.Sought) location.Result {
 	if err != nil {
 		return none(err.Error())
 	}
-	q := derived(value)
+	q := p.derived(value)
 	name, off, _ := p.s.m.v.SymbolAt(asOf)
 	q.How += fmt.Sprintf(", as of %s+%d", name, off)
 	data := binary.LittleEndian.AppendUint64(nil, value.Bits)

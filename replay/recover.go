@@ -25,7 +25,7 @@ func (p *point) known(r unwind.Reg) (uint64, location.Provenance) {
 	if p.err != nil || int(r) >= len(hardware) {
 		return lost(location.NoRegister, p.err)
 	}
-	return answered(p.value(p.facts.State.Regs[hardware[r]].Expr))
+	return p.answered(p.value(p.facts.State.Regs[hardware[r]].Expr))
 }
 
 // EntryRegister implements frame.Recoverer.
@@ -40,7 +40,7 @@ func (p *point) atEntry(r unwind.Reg) (uint64, location.Provenance) {
 	if p.err != nil || int(r) >= len(hardware) {
 		return lost(location.NoEntry, p.err)
 	}
-	return answered(p.value(p.fn.EntryOf(hardware[r])))
+	return p.answered(p.value(p.fn.EntryOf(hardware[r])))
 }
 
 func lost(r location.Reason, err error) (uint64, location.Provenance) {
@@ -51,25 +51,52 @@ func lost(r location.Reason, err error) (uint64, location.Provenance) {
 	return 0, location.LostFor(r, why)
 }
 
-func answered(v symbolic.Value, err error) (uint64, location.Provenance) {
+func (p *point) answered(v symbolic.Value, err error) (uint64, location.Provenance) {
 	if err != nil {
 		return lost(location.NoRegister, err)
 	}
-	return v.Bits, derived(v)
+	return v.Bits, p.derived(v)
 }
 
 // Words of provenance.
 const (
-	how     = "derived by replay"
+	how     = "by replay"
 	changed = "from memory that may have changed since"
 )
 
-func derived(v symbolic.Value) location.Provenance {
-	p := location.Provenance{Class: location.Derived, How: how, Steps: v.Via}
+func (p *point) derived(v symbolic.Value) location.Provenance {
+	q := location.Provenance{Class: location.Derived, How: how + p.s.m.places(v.Via), Steps: v.Via}
 	if v.Changed {
-		p.How += ", " + changed
+		q.How += ", " + changed
 	}
-	return p
+	return q
+}
+
+// maxPlaces bounds the instructions that are named in words.
+const maxPlaces = 4
+
+// places names instructions: " of vma_close+24, +27".
+func (m *Model) places(list []uint64) string {
+	var b strings.Builder
+	last := ""
+	for i, pc := range list {
+		name, off, ok := m.v.SymbolAt(pc)
+		switch {
+		case !ok:
+			continue
+		case i == maxPlaces:
+			fmt.Fprintf(&b, " and %d more", len(list)-i)
+			return b.String()
+		case b.Len() == 0:
+			fmt.Fprintf(&b, " of %s+%d", name, off)
+		case name == last:
+			fmt.Fprintf(&b, ", +%d", off)
+		default:
+			fmt.Fprintf(&b, ", %s+%d", name, off)
+		}
+		last = name
+	}
+	return b.String()
 }
 
 // Variable implements frame.Recoverer.
@@ -119,7 +146,7 @@ func (p *point) atCall(v *frame.Sought) (location.Result, bool) {
 	for k := range r.Pieces {
 		q := &r.Pieces[k]
 		if q.Class != location.Derived || !strings.HasPrefix(q.How, how) {
-			q.Provenance = location.Provenance{Class: location.Derived, How: how, Steps: append(q.Steps, p.pc)}
+			q.Provenance = p.derived(symbolic.Value{Via: append(q.Steps, p.pc)})
 		}
 		if x.changed && !strings.Contains(q.How, changed) {
 			q.How += ", " + changed

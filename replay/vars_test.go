@@ -93,11 +93,7 @@ func (s spy) Register(tr *unwind.Trace, i int, r unwind.Reg) (uint64, location.P
 // TestHidden takes from variables that have a value the place that gives it, and
 // has it derived from the others.
 func TestHidden(t *testing.T) {
-	names := os.Getenv("KDIVE_REPLAY")
-	if names == "" {
-		t.Skip("KDIVE_REPLAY names no dump")
-	}
-	opened, list := traces(t, strings.Fields(names)...)
+	opened, list := dump(t)
 	k := opened.Kernel
 	m := replay.New(k)
 	model := frame.New(k)
@@ -143,21 +139,20 @@ func TestHidden(t *testing.T) {
 					}
 					if got&mask != actual&mask {
 						name, off, _ := k.SymbolAt(tr.Frames[i].PC)
-						fmt.Printf("WRONG %s+%d %s %s: %#x, derived %#x %s %x\n", name, off, l.Function, v.Name, actual&mask, got, r.Pieces[0].How, r.Pieces[0].Steps)
+						t.Logf("%s+%d %s %s: %#x, derived %#x %s %x", name, off, l.Function, v.Name, actual&mask, got, r.Pieces[0].How, r.Pieces[0].Steps)
 					}
 				}
 			}
 		}
 	}
+	if wrong != 0 || equal == 0 {
+		t.Error("wrong, or none")
+	}
 	t.Logf("hidden: asked %d, equal %d + %d from memory; wrong %d + %d from memory", asked, equal, equalChanged, wrong, wrongChanged)
 }
 
 func TestVariables(t *testing.T) {
-	names := os.Getenv("KDIVE_REPLAY")
-	if names == "" {
-		t.Skip("KDIVE_REPLAY names no dump")
-	}
-	opened, list := traces(t, strings.Fields(names)...)
+	opened, list := dump(t)
 	k := opened.Kernel
 	m := replay.New(k)
 	plain, full := frame.New(k), frame.New(k)

@@ -72,7 +72,6 @@ type follower struct {
 	f    *Func
 	list []Binding
 	in   []*ghost
-	m    *machine
 }
 
 // Follow is the value that a variable was last said to have, on all paths that lead
@@ -119,6 +118,7 @@ func (w *follower) covering(pc uint64) int {
 // arrive is what happens to the variable in front of an instruction.
 func (w *follower) arrive(g *ghost, s *State, i int32, block int32) {
 	pc := w.f.g.insts[i].PC
+	w.f.t.pc = 0 // no instruction carries what is said of the variable
 	b := &Builder{w.f.t, s, i}
 	if n := w.covering(pc); n >= 0 {
 		e := w.list[n].Term(b)
