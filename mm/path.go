@@ -96,7 +96,10 @@ func (p *Paths) path(mount, dentry uint64) (string, error) {
 		if dentry != root {
 			// Sockets, pipes, anonymous memory: an entry of its own, in no tree.
 			name, err := p.name(dentry)
-			parts = append(parts, strings.TrimSuffix(name, "/")) // that of an entry without a known parent is "/"
+			if len(parts) > 0 {
+				name = strings.TrimSuffix(name, "/") // that of an entry without a known parent
+			}
+			parts = append(parts, name)
 			return joined(), err
 		}
 		up, err1 := p.n.MntParent.Uint(p.k, mount)

@@ -26,7 +26,7 @@ of its protocol, in place of that of a file without directory the name that the 
 gave it, such as [eventfd].`,
 		Options: []repl.Option{
 			{Name: "c", Help: "show the address_space of each file and its number of pages, in place of file and dentry"},
-			{Name: "R", Arg: "reference", Help: "only what fits a descriptor number, a part of a path, or the address of a file, dentry or inode"},
+			{Name: "R", Arg: "reference", Help: "only what fits a descriptor number, a part of a path, or the address of a file, dentry, inode or address_space"},
 			{Name: "d", Arg: "dentry", Help: "show the directory entry at this address"},
 			{Name: "p", Arg: "inode", Help: "show the pages of the inode at this address that are in memory"},
 		},
@@ -81,6 +81,28 @@ func runFiles(ctx context.Context, t *Target, c *repl.Call) error {
 		}
 	}
 	return nil
+}
+
+// filesOf shows the open files of the tasks that foreach chose.
+func (t *Target) filesOf(f *forCall) error {
+	k, _, err := t.info()
+	if err != nil {
+		return err
+	}
+	model, err := vfs.Load(k)
+	if err != nil {
+		return err
+	}
+	if !f.c.Has("R") {
+		return f.forEach(func(x *task.Task) { t.taskFiles(f.ctx, f.c, model, x) })
+	}
+	for _, x := range f.tasks {
+		if f.ctx.Err() != nil {
+			break
+		}
+		t.taskFiles(f.ctx, f.c, model, x)
+	}
+	return f.ctx.Err()
 }
 
 // directoriesRow is where a task's paths begin.
@@ -161,14 +183,24 @@ func (t *Target) taskFiles(ctx context.Context, c *repl.Call, model *vfs.Model, 
 	if c.Has("c") {
 		record = fileCacheRecord
 	}
+	dirs, err := model.Directories(x.Addr)
+	if err != nil {
+		c.Error(fmt.Errorf("task %d (%s): %w", x.PID, x.Comm, err))
+	}
 	headed := false
 	heading := func() {
 		if headed = true; !c.Out.JSON() {
 			c.Out.Print(taskHead(x) + "\n")
 		}
-		t.taskDirectories(c, model, x, only)
+		if dirs != nil {
+			r := directoriesRow{task: x, dirs: dirs, err: err}
+			if only {
+				r.tail = " "
+			}
+			directoriesRecord.Emit(c.Out, &r)
+		}
 	}
-	if !only {
+	if !only || dirs != nil && (pathFits(dirs.Root, reference) || pathFits(dirs.CWD, reference)) {
 		heading()
 	}
 	shown := 0
@@ -195,38 +227,32 @@ func (t *Target) taskFiles(ctx context.Context, c *repl.Call, model *vfs.Model, 
 		record.Emit(c.Out, &fileRow{f, x, err})
 	}
 	switch {
-	case only && shown > 0:
+	case only && headed:
 		c.Out.Print("\n")
 	case !only && shown == 0:
 		c.Out.Print("No open files\n")
 	}
 }
 
-func (t *Target) taskDirectories(c *repl.Call, model *vfs.Model, x *task.Task, only bool) {
-	dirs, err := model.Directories(x.Addr)
-	if err != nil {
-		c.Error(err)
+// pathFits reports whether a path is meant by what was given with -R: it has
+// that in it; "/" means the root alone.
+func pathFits(path, reference string) bool {
+	if reference == "/" {
+		return path == reference
 	}
-	if dirs == nil {
-		return
-	}
-	r := directoriesRow{task: x, dirs: dirs, err: err}
-	if only {
-		r.tail = " "
-	}
-	directoriesRecord.Emit(c.Out, &r)
+	return path != "" && strings.Contains(path, reference)
 }
 
 // fileFits reports whether a file is meant by what was given with -R.
 func fileFits(f *vfs.OpenFile, reference string) bool {
-	if f.Path != "" && strings.Contains(f.Path, reference) {
+	if pathFits(f.Path, reference) {
 		return true
 	}
 	if n, err := repl.ParseNumber(reference); err == nil && n <= math.MaxInt32 && f.FD == int(n) {
 		return true
 	}
 	n, err := repl.ParseAddress(reference)
-	return err == nil && n != 0 && (n == f.File || n == f.Dentry || n == f.Inode)
+	return err == nil && n != 0 && (n == f.File || n == f.Dentry || n == f.Inode || n == f.Mapping)
 }
 
 var dentryRecord = &output.Record[vfs.Node]{

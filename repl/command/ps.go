@@ -1,8 +1,10 @@
 package command
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"sort"
 	"strings"
 
@@ -127,8 +129,42 @@ func runPS(ctx context.Context, t *Target, c *repl.Call) error {
 	if err != nil {
 		return err
 	}
-	tasks, err := t.psTasks(c, table)
+	tasks := table.Tasks
+	if len(c.Args) > 0 {
+		tasks = nil
+		for i := range c.Args {
+			found, err := t.findTasks(c, i)
+			if err != nil {
+				c.Error(err)
+			}
+			tasks = append(tasks, found...)
+		}
+	}
+	if psMode(c) == "t" {
+		tasks = slices.SortedStableFunc(slices.Values(tasks), func(a, b *task.Task) int { return cmp.Compare(a.StartTime, b.StartTime) })
+	}
+	return t.listTasks(ctx, c, tasks)
+}
+
+// psMode is what is shown of each task, "" for a line.
+func psMode(c *repl.Call) string { return c.Last("p", "c", "t", "a", "g", "r", "l", "m", "S") }
+
+// psOf is ps of the tasks that foreach chose.
+func (t *Target) psOf(f *forCall) error {
+	if len(f.tasks) == 0 {
+		return nil
+	}
+	return t.listTasks(f.ctx, f.c, f.tasks)
+}
+
+// listTasks lists tasks in the form that the options of ps ask for, without
+// those that the options leave out.
+func (t *Target) listTasks(ctx context.Context, c *repl.Call, tasks []*task.Task) error {
+	table, err := t.tasks()
 	if err != nil {
+		return err
+	}
+	if tasks, err = psTasks(c, table, tasks); err != nil {
 		return err
 	}
 	for i, f := range table.Faults {
@@ -138,7 +174,7 @@ func runPS(ctx context.Context, t *Target, c *repl.Call) error {
 		}
 		c.Warn("%v", f)
 	}
-	switch mode := c.Last("p", "c", "t", "a", "g", "r", "l", "m", "S"); mode {
+	switch mode := psMode(c); mode {
 	case "S":
 		countStates(c, table, tasks)
 		return nil
@@ -151,20 +187,8 @@ func runPS(ctx context.Context, t *Target, c *repl.Call) error {
 	}
 }
 
-// psTasks are the tasks that the operands name, all if there are none, less
-// those that the options leave out.
-func (t *Target) psTasks(c *repl.Call, table *task.Table) ([]*task.Task, error) {
-	tasks := table.Tasks
-	if len(c.Args) > 0 {
-		tasks = nil
-		for i := range c.Args {
-			found, err := t.findTasks(c, i)
-			if err != nil {
-				c.Error(err)
-			}
-			tasks = append(tasks, found...)
-		}
-	}
+// psTasks are the tasks that the options do not leave out.
+func psTasks(c *repl.Call, table *task.Table, tasks []*task.Task) ([]*task.Task, error) {
 	policies, err := parsePolicies(c)
 	if err != nil {
 		return nil, err

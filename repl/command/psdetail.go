@@ -25,10 +25,9 @@ func psDetail(ctx context.Context, t *Target, c *repl.Call, table *task.Table, t
 		if uptime = clock.Uptime; uptime == 0 {
 			return err
 		}
-		sort.SliceStable(tasks, func(i, j int) bool { return tasks[i].StartTime < tasks[j].StartTime })
 	}
-	if mode == "g" && len(c.Args) == 0 {
-		tasks = oneOfGroup(tasks)
+	if mode == "g" {
+		tasks = oneOfGroup(tasks, len(c.Args) > 0)
 	}
 	for _, x := range tasks {
 		if ctx.Err() != nil {
@@ -54,12 +53,13 @@ func psDetail(ctx context.Context, t *Target, c *repl.Call, table *task.Table, t
 	return nil
 }
 
-// oneOfGroup keeps the first task of each thread group.
-func oneOfGroup(tasks []*task.Task) []*task.Task {
+// oneOfGroup keeps the first task of each thread group; of chosen tasks, all but
+// the idle ones, which are one group.
+func oneOfGroup(tasks []*task.Task, chosen bool) []*task.Task {
 	var kept []*task.Task
 	seen := map[int32]bool{}
 	for _, x := range tasks {
-		if !seen[x.TGID] {
+		if !seen[x.TGID] || chosen && !x.Idle {
 			seen[x.TGID] = true
 			kept = append(kept, x)
 		}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/kdive/kdive/ctype"
 	"github.com/kdive/kdive/repl"
 	"github.com/kdive/kdive/repl/output"
 	"github.com/kdive/kdive/task"
@@ -18,6 +19,7 @@ type taskStruct struct {
 	value value.Value
 	whole bool
 	style value.Style
+	last  bool // it is the last member of its structure
 }
 
 var taskStructRecord = taskObject("task_struct", "a structure of one task, or one of its members (-R)")
@@ -40,7 +42,11 @@ func taskStructText(b []byte, r *taskStruct) []byte {
 	}
 	b = fmt.Appendf(b, "  %s = ", r.name)
 	style.Level = 1
-	return append(value.Append(b, r.value, style), ",\n"...)
+	b = value.Append(b, r.value, style)
+	if !r.last { // as in the structure
+		b = append(b, ',')
+	}
+	return append(b, '\n')
 }
 
 // valueTree is a C value as an output value.
@@ -58,8 +64,9 @@ func taskCommand(t *Target) *repl.Command {
 		Synopsis: "[-xd] [-R member[,member ...]] [pid | task | command] ...",
 		Summary:  "print task_struct and thread_info of tasks",
 		Detail: `
-Without an operand the current task is meant. Members given with -R are looked for
-in both structures; they may be paths: se.vruntime, mm->pgd, comm[0].`,
+Without an operand the current task is meant. Members given with -R, or as operands
+that name no task, are looked for in both structures; they may be paths: se.vruntime,
+mm->pgd, comm[0].`,
 		Options: []repl.Option{
 			{Name: "R", Arg: "members", Help: "print these members only"},
 			{Name: "x", Help: "print numbers in hexadecimal"},
@@ -72,17 +79,59 @@ in both structures; they may be paths: se.vruntime, mm->pgd, comm[0].`,
 }
 
 func runTask(ctx context.Context, t *Target, c *repl.Call) error {
-	tasks, err := t.tasksOrCurrent(c)
-	if err != nil {
-		return err
+	members := c.Values("R")
+	var tasks []*task.Task
+	for i, arg := range c.Args {
+		found, err := t.findTasks(c, i)
+		switch {
+		case err == nil:
+			tasks = append(tasks, found...)
+		case t.isTaskMember(arg):
+			members = append(members, arg)
+		default:
+			return err
+		}
 	}
+	if len(tasks) == 0 {
+		x, err := t.currentTask()
+		if err != nil {
+			return err
+		}
+		tasks = append(tasks, x)
+	}
+	return t.taskObjects(ctx, c, tasks, members)
+}
+
+// isTaskMember reports whether the first of members, which are separated by
+// commas, is one of a task.
+func (t *Target) isTaskMember(members string) bool {
+	k, _, err := t.info()
+	if err != nil {
+		return false
+	}
+	first, _, _ := strings.Cut(members, ",")
+	name, _, _ := strings.Cut(first, ".")
+	for _, outer := range []string{"task_struct", "thread_info"} {
+		if typ, err := k.StructType(outer); err == nil {
+			if _, ok := typ.Find(name); ok {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// taskObjects prints the structures of tasks, or members of them; each of
+// members is one or several, separated by commas.
+func (t *Target) taskObjects(ctx context.Context, c *repl.Call, tasks []*task.Task, members []string) error {
 	for _, x := range tasks {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
+		var err error
 		c.Out.Print(taskHead(x) + "\n")
-		if members, ok := c.Value("R"); ok {
-			err = t.taskMembers(c, x, members)
+		if len(members) > 0 {
+			err = t.taskMembers(c, x, strings.Join(members, ","))
 		} else {
 			err = t.wholeTask(c, x)
 		}
@@ -145,6 +194,7 @@ func (t *Target) taskMembers(c *repl.Call, x *task.Task, members string) error {
 		return err
 	}
 	for path := range strings.SplitSeq(members, ",") {
+		path = strings.TrimSpace(path)
 		found := false
 		for _, s := range structs {
 			v, err := s.value.Path(path)
@@ -152,11 +202,32 @@ func (t *Target) taskMembers(c *repl.Call, x *task.Task, members string) error {
 				continue
 			}
 			found = true
-			taskStructRecord.Emit(c.Out, &taskStruct{task: x, name: path, value: v, style: t.style(c)})
+			taskStructRecord.Emit(c.Out, &taskStruct{task: x, name: path, value: v, style: t.style(c), last: lastMember(s.value, path)})
 		}
 		if !found {
 			c.Error(fmt.Errorf("%s: not a task_struct or thread_info member", path))
 		}
 	}
 	return nil
+}
+
+// lastMember reports whether a path leads to the last member of a structure.
+func lastMember(v value.Value, path string) bool {
+	name := path
+	if i := strings.LastIndexAny(path, ".>"); i >= 0 {
+		outer, err := v.Path(strings.TrimSuffix(path[:i], "-"))
+		if err != nil {
+			return false
+		}
+		if target := outer.Type().Underlying().Elem(); target != nil { // ->
+			return lastOf(target, path[i+1:])
+		}
+		v, name = outer, path[i+1:]
+	}
+	return lastOf(v.Type(), name)
+}
+
+func lastOf(t *ctype.Type, name string) bool {
+	members := t.Underlying().Members()
+	return len(members) > 0 && members[len(members)-1].Name == name
 }

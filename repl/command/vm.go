@@ -65,27 +65,31 @@ type vmCall struct {
 }
 
 func runVM(ctx context.Context, t *Target, c *repl.Call) error {
-	x, err := t.newVM(ctx, c)
-	if err != nil {
-		return err
-	}
 	if text, ok := c.Value("f"); ok {
-		return x.showFlags(text)
+		return t.showAreaFlags(c, text)
 	}
 	tasks, err := t.tasksOrCurrent(c)
 	if err != nil {
 		return err
 	}
-	shown := false
-	for _, k := range tasks {
+	return t.spaces(ctx, c, tasks)
+}
+
+// spaces shows the address spaces of tasks in the form that the options of vm
+// ask for.
+func (t *Target) spaces(ctx context.Context, c *repl.Call, tasks []*task.Task) error {
+	x, err := t.newVM(ctx, c)
+	if err != nil {
+		return err
+	}
+	for i, k := range tasks {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		if shown && x.ref == nil {
+		if i > 0 && x.ref == nil {
 			c.Out.Print("\n")
 		}
 		x.show(k)
-		shown = true
 	}
 	return nil
 }
@@ -106,9 +110,6 @@ func (t *Target) newVM(ctx context.Context, c *repl.Call) (*vmCall, error) {
 	x := &vmCall{ctx: ctx, t: t, c: c, swaps: map[int]string{}}
 	if x.flags, err = mm.LoadAreaFlags(k); err != nil {
 		c.Warn("%v", err)
-	}
-	if c.Has("f") {
-		return x, nil
 	}
 	if x.table, err = t.tasks(); err != nil {
 		return nil, err

@@ -2,7 +2,6 @@ package command
 
 import (
 	"slices"
-	"strings"
 
 	"github.com/kdive/kdive/kernel"
 	"github.com/kdive/kdive/mm"
@@ -33,14 +32,6 @@ func (r *vmReference) is(numbers ...uint64) bool {
 	return r.isNumber && slices.Contains(numbers, r.number)
 }
 
-// isPath reports whether the path of a file is meant.
-func (r *vmReference) isPath(path string) bool {
-	if r.text == "/" {
-		return path == r.text
-	}
-	return path != "" && strings.Contains(path, r.text)
-}
-
 // pages are the pages of a place that are meant, counted from its first: by
 // their address, or by what is shown of them. swap is the path of the place's
 // swap area.
@@ -58,7 +49,7 @@ func (r *vmReference) pages(p *mm.Place, swap string) []uint64 {
 	case mm.InFile:
 		add(p.Offset)
 	case mm.InSwap:
-		if r.isDecimal && r.decimal == p.Offset || r.isPath(swap) {
+		if r.isDecimal && r.decimal == p.Offset || pathFits(swap, r.text) {
 			found = append(found, 0)
 		}
 	}

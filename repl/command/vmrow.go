@@ -189,12 +189,20 @@ var vmFlagsRecord = &output.Record[vmFlags]{
 	},
 }
 
-func (x *vmCall) showFlags(text string) error {
+func (t *Target) showAreaFlags(c *repl.Call, text string) error {
 	flags, err := repl.ParseAddress(text)
 	if err != nil {
 		return err
 	}
-	vmFlagsRecord.Emit(x.c.Out, &vmFlags{flags, x.flags.Names(flags)})
+	k, _, err := t.info()
+	if err != nil {
+		return err
+	}
+	names, err := mm.LoadAreaFlags(k)
+	if err != nil {
+		c.Warn("%v", err)
+	}
+	vmFlagsRecord.Emit(c.Out, &vmFlags{flags, names.Names(flags)})
 	return nil
 }
 

@@ -228,7 +228,7 @@ func (s *vmTask) referred(a *vmArea) {
 			shown = true
 		}
 	}
-	if s.ref.is(a.Addr, a.Flags) || s.ref.isPath(a.path) {
+	if s.ref.is(a.Addr, a.Flags) || pathFits(a.path, s.ref.text) {
 		show()
 	}
 	for p := range s.places(a) {

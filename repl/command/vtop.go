@@ -38,7 +38,7 @@ a page table could not be read; the entries up to there are shown.`,
 		},
 		Records: []output.Describer{vtopRecord, pteRecord, areaRecord, pageRecord},
 		Run: func(ctx context.Context, c *repl.Call) error {
-			v, err := t.newTranslator(c)
+			v, err := t.newTranslator(c, c.Args)
 			if err != nil {
 				return err
 			}
@@ -88,8 +88,8 @@ type translator struct {
 	forced string // "u", "k" or ""
 }
 
-func (t *Target) newTranslator(c *repl.Call) (*translator, error) {
-	if len(c.Args) == 0 {
+func (t *Target) newTranslator(c *repl.Call, args []string) (*translator, error) {
+	if len(args) == 0 {
 		return nil, c.Usage("no address given")
 	}
 	if c.Has("u") && c.Has("k") {
@@ -100,7 +100,7 @@ func (t *Target) newTranslator(c *repl.Call) (*translator, error) {
 		return nil, err
 	}
 	v := &translator{t: t, c: c, k: k, forced: c.Last("u", "k")}
-	if text, ok := c.Value("c"); ok {
+	if text, _ := c.Value("c"); text != "" {
 		if v.task, err = t.findTask(text); err != nil {
 			return nil, err
 		}
