@@ -31,7 +31,7 @@ type forCall struct {
 
 // forTasks are the commands that foreach runs, one line each.
 var forTasks = []forTask{
-	{name: "bt", options: "aceFfgilnoOprRsStTuvVdx", run: func(t *Target, f *forCall) error { return t.backTraces(f.ctx, f.c, f.tasks) }},
+	{name: "bt", options: "eFfloOrRsTtvVdx", run: func(t *Target, f *forCall) error { return t.backTraces(f.ctx, f.c, f.tasks) }},
 	{name: "vm", options: "pmvRxd", run: func(t *Target, f *forCall) error { return t.spaces(f.ctx, f.c, f.tasks) }},
 	{name: "task", options: "Rxd", run: func(t *Target, f *forCall) error { return t.taskObjects(f.ctx, f.c, f.tasks, f.c.Values("R")) }},
 	{name: "files", options: "cR", run: (*Target).filesOf},
@@ -119,7 +119,7 @@ func runForeach(ctx context.Context, t *Target, c *repl.Call) error {
 	if err != nil {
 		return err
 	}
-	s := selection{table: table, named: map[*task.Task]bool{}, states: map[string]bool{}}
+	s := taskSelection{table: table, named: map[*task.Task]bool{}, states: map[string]bool{}}
 	first := 0
 	for first < len(c.Args) && (c.Quote(first) != 0 || findForTask(c.Args[first]) == nil) {
 		if err := t.choose(c, &s, first); err != nil {
@@ -182,8 +182,8 @@ func (f *forCall) commands(first int) ([]*forTask, error) {
 	return found, nil
 }
 
-// selection is what the words in front of the command leave of the tasks.
-type selection struct {
+// taskSelection is what the words in front of the command leave of the tasks.
+type taskSelection struct {
 	table          *task.Table
 	named          map[*task.Task]bool // if any is named, no others
 	naming         bool
@@ -193,7 +193,7 @@ type selection struct {
 }
 
 // has reports whether the task is meant.
-func (s *selection) has(x *task.Task) bool {
+func (s *taskSelection) has(x *task.Task) bool {
 	kernel := x.Kernel() || x.Idle
 	switch {
 	case s.naming && !s.named[x], s.user && kernel, s.kernel && !kernel, s.leader && !x.IsLeader(), s.active && !s.table.Active(x):
@@ -203,7 +203,7 @@ func (s *selection) has(x *task.Task) bool {
 }
 
 // choose takes in one word of a selection.
-func (t *Target) choose(c *repl.Call, s *selection, i int) error {
+func (t *Target) choose(c *repl.Call, s *taskSelection, i int) error {
 	word := c.Args[i]
 	if c.Quote(i) == 0 && s.keyword(word) {
 		return nil
@@ -233,7 +233,7 @@ var taskStates = []string{"RU", "IN", "UN", "ST", "TR", "ZO", "DE", "SW", "PA", 
 
 // keyword takes in a word that leaves some of the tasks; false if it is none. A
 // state that is a PID as well (DE) is none if there is such a task.
-func (s *selection) keyword(word string) bool {
+func (s *taskSelection) keyword(word string) bool {
 	switch {
 	case word == "user":
 		s.user = true
