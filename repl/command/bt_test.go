@@ -134,7 +134,7 @@ func TestBtForms(t *testing.T) {
 		{"foreach bt -R __shm_close", []string{"COMMAND: \"victim\""}},
 		{"foreach active bt", []string{"PID: 72 ", "\n\nPID: 91 "}},
 		{"foreach 1 2 bt", []string{"PID: 1  ", "\n\nPID: 2  "}},
-		{"foreach gleader 'kthr.*' set", []string{"    PID: 2\nCOMMAND: \"kthreadd\"\n"}},
+		{"foreach kernel 'kthr.*' set", []string{"    PID: 2\nCOMMAND: \"kthreadd\"\n"}},
 		{"foreach 1 ps", []string{"      PID    PPID", " init\n"}},
 		{"foreach 1 2 task -R pid", []string{"  pid = 1,\n", "  pid = 2,\n"}},
 		{"foreach 1 bt set", []string{" #0 [", "    PID: 1\n"}},

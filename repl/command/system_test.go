@@ -90,7 +90,7 @@ func TestPS(t *testing.T) {
 
 func TestTask(t *testing.T) {
 	if got, _ := tinyCheck(t, "task -R pid,comm,exit_state,cpu victim"); got != "PID: 91       TASK: ffff9b6d00ac4380  CPU: 0    COMMAND: \"victim\"\n"+
-		"  pid = 91,\n  comm = \"victim\\000\\000\\000\\000\\000\\000\\000\\000\\000\",\n  exit_state = 0,\n  cpu = 0,\n\n" {
+		"  pid = 91,\n  comm = \"victim\\000\\000\\000\\000\\000\\000\\000\\000\\000\",\n  exit_state = 0,\n  cpu = 0\n\n" {
 		t.Errorf("task -R: %q", got)
 	}
 	text, rows := tinyCheck(t, "task")
