@@ -42,6 +42,7 @@ type Command struct {
 type Option struct {
 	Name   string
 	Arg    string // what the argument is called in help; "" means the option takes none
+	Assign string // what an argument is called that may follow behind "=", as in -S=cpus
 	Help   string
 	Number bool // the option is a number behind a dash, as in repeat -5; Name is what help calls it
 }

@@ -28,7 +28,7 @@ func optionsValue(c *Command) output.Value {
 	var v []output.Value
 	for _, o := range c.Options {
 		v = append(v, output.Object(output.Field{Name: "name", Value: output.String(o.Name)},
-			output.Field{Name: "argument", Value: output.String(o.Arg)},
+			output.Field{Name: "argument", Value: output.String(o.Arg + o.Assign)},
 			output.Field{Name: "help", Value: output.String(oneLine(o.Help))}))
 	}
 	return output.List(v...)
@@ -99,6 +99,8 @@ func (o Option) flag() string {
 	}
 	if o.Arg != "" {
 		s += " " + o.Arg
+	} else if o.Assign != "" {
+		s += "[=" + o.Assign + "]"
 	}
 	return s
 }

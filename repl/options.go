@@ -165,6 +165,14 @@ func (cmd *Command) option(p *parsedArgs, w string, following []word) (used int,
 	if name, ok := strings.CutPrefix(body, "-"); ok {
 		return cmd.long(p, name, following)
 	}
+	if name, value, ok := strings.Cut(body, "="); ok {
+		if o := cmd.find(name); o != nil && o.Assign != "" {
+			if value == "" {
+				return 0, &UsageError{cmd, fmt.Sprintf("option -%s= needs an argument: %s", o.Name, o.Assign)}
+			}
+			return cmd.add(p, o, value, true, following)
+		}
+	}
 	if o := cmd.find(body); o != nil && (len(body) > 1 || o.Arg == "") {
 		return cmd.add(p, o, "", false, following)
 	}
@@ -207,7 +215,7 @@ func (cmd *Command) long(p *parsedArgs, name string, following []word) (used int
 	if o == nil {
 		return 0, &UsageError{cmd, fmt.Sprintf("unknown option --%s", name)}
 	}
-	if given && o.Arg == "" {
+	if given && o.Arg == "" && o.Assign == "" {
 		return 0, &UsageError{cmd, fmt.Sprintf("option --%s takes no argument", name)}
 	}
 	return cmd.add(p, o, value, given, following)
@@ -220,7 +228,7 @@ func (cmd *Command) add(p *parsedArgs, o *Option, value string, given bool, foll
 		p.json = true
 	case o == &universal[1]:
 		p.help = true
-	case o.Arg == "":
+	case o.Arg == "" && (!given || o.Assign == ""):
 		p.options = append(p.options, parsedOption{name: o.Name})
 	case given:
 		p.options = append(p.options, parsedOption{o.Name, value})

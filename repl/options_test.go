@@ -11,7 +11,7 @@ var optionCommand = &Command{
 	Synopsis: "[-px] operand",
 	Options: []Option{
 		{Name: "p"}, {Name: "x"}, {Name: "s", Arg: "member"}, {Name: "16"}, {Name: "8"},
-		{Name: "panic"}, {Name: "level", Arg: "n"}, {Name: "l", Arg: "offset"}, {Name: "S"}, {Name: "n", Number: true},
+		{Name: "panic"}, {Name: "level", Arg: "n"}, {Name: "l", Arg: "offset"}, {Name: "S", Assign: "cpus"}, {Name: "n", Number: true},
 	},
 }
 
@@ -52,6 +52,9 @@ func TestParseArgs(t *testing.T) {
 		{"-px a", `-p -x [a] "a"`},
 		{"a -p b", `-p [a][b] "a -p b"`},
 		{"-SS a", `-S -S [a] "a"`},
+		{"-S=1,3-5 a", `-S=1,3-5 [a] "a"`},
+		{"a -S=a", `-S=a [a] "a -S=a"`},
+		{"--S=1", `-S=1  ""`},
 		{"-s a,b c", `-s=a,b [c] "c"`},
 		{"-sa.b c", `-s=a.b [c] "c"`},
 		{"-pxs m c", `-p -x -s=m [c] "c"`},

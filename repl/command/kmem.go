@@ -15,7 +15,7 @@ import (
 func kmem(t *Target) *repl.Command {
 	return addKmemParts(&repl.Command{
 		Name:     "kmem",
-		Synopsis: "-s|-S [-I cache,...] [cache|address]\n-s list\n-S --full [cache]\n-f|-F [address ...]\n-v [address ...]\n[-P] address ...",
+		Synopsis: "-s|-S|-S=cpus [-I cache,...] [cache|address]\n-s list\n-S --full [cache]\n-f|-F [address ...]\n-v [address ...]\n[-P] address ...",
 		Summary:  "show kernel memory: caches of objects, and what an address is",
 		Detail: `
 With -s, one line for each cache of kernel objects: how large its objects are, how
@@ -28,10 +28,21 @@ An operand restricts that to one cache by name, or to the slab that an address l
 in. A list or a slab that makes no sense spoils only itself: numbers that cannot be
 right are a question mark, and a warning says why.
 
-With an address alone: the symbol, the object and its slab, the task, and the page
-that it belongs to. The address is kernel virtual, or physical if it is no virtual
-one; -P makes it physical. The address of a page structure stands for the page, and
-shows all objects of its slab.
+With -f, the free pages of each zone by order and migrate type (in JSON by name, and
+also what each CPU keeps on lists of its own), and whether they are as many as the
+zones count; counters lag behind by what CPUs have not yet added. -F shows the first
+page of every block. With addresses, only the block that each of them is in. A list
+that breaks is followed from its other end, too.
+
+With -v, the areas of vmalloc, vmap and ioremap, or those that hold an address; a
+physical address stands for all areas that map its page.
+
+With an address alone: the symbol, the object and its slab, the task, the block of free
+pages, the area of virtual memory, the page structure, and who uses the page: its type,
+the compound page, the file whose contents it has, and the processes whose page tables
+map it. The address is kernel virtual, or physical if it is no virtual one; -P makes it
+physical. The address of a page structure stands for the page, and shows all objects of
+its slab.
 
 The other options show the memory of the system: how it is used (-i), the counters
 (-V), nodes and zones (-n, -z), huge pages (-h), and the page structures (-p, -m).
@@ -39,7 +50,8 @@ Counters are as the kernel shows them: what CPUs have counted and not yet added 
 the JSON only. A number that cannot be read is never 0: the reason stands in its place.`,
 		Options: []repl.Option{
 			{Name: "s", Help: "the caches with their usage"},
-			{Name: "S", Help: "the caches with their slabs and objects"},
+			{Name: "S", Assign: "cpus", Help: "the caches with their slabs and objects; of the CPUs only those named, as in -S=0,2-3"},
+			{Name: "r", Help: "root caches and what memory cgroups have of them, on kernels with such caches"},
 			{Name: "f", Help: "the free pages by zone, order and migrate type, or the block that an address is in"},
 			{Name: "F", Help: "the same with every block"},
 			{Name: "v", Help: "the areas of virtually contiguous memory, or that of an address"},
@@ -51,6 +63,8 @@ the JSON only. A number that cannot be read is never 0: the reason stands in its
 			{Line: "kmem -s dentry", Help: "How many directory entries there are."},
 			{Line: "kmem -S kmalloc-32", Help: "Every object of that cache that is in a slab with room."},
 			{Line: "kmem ffff8935011fa0c0", Help: "What is at this address."},
+			{Line: "kmem -S=0,1 filp", Help: "The slabs of files that CPUs 0 and 1 have."},
+			{Line: "kmem -v ffffd0e300010100", Help: "The area of virtual memory around this address."},
 		},
 		Records: []output.Describer{cacheRecord, cacheNameRecord, slabCPURecord, slabNodeRecord, slabRecord, slabObjectRecord,
 			symRecord, contextRecord, pageRecord,
@@ -66,6 +80,8 @@ func runKmem(ctx context.Context, t *Target, c *repl.Call) error {
 	switch {
 	case c.Has("s") || c.Has("S"):
 		return kmemCaches(ctx, t, c)
+	case c.Has("r"):
+		return errNoRootCaches
 	case c.Has("f"), c.Has("F"):
 		return kmemFree(ctx, t, c)
 	case c.Has("v"):
@@ -77,6 +93,10 @@ func runKmem(ctx context.Context, t *Target, c *repl.Call) error {
 	}
 	return kmemAddresses(t, c)
 }
+
+// errNoRootCaches is all there is to say of -r: caches of memory cgroups went
+// away in 5.9, and no kernel that had them is supported.
+var errNoRootCaches = errors.New("-r: this kernel has no caches of memory cgroups; every cache is a root, see kmem -s")
 
 // kmemCaches is kmem -s and -S.
 func kmemCaches(ctx context.Context, t *Target, c *repl.Call) error {
@@ -91,6 +111,15 @@ func kmemCaches(ctx context.Context, t *Target, c *repl.Call) error {
 	if names, ok := c.Value("I"); ok {
 		for name := range strings.SplitSeq(names, ",") {
 			l.ignored[name] = true
+		}
+	}
+	if spec, ok := c.Value("S"); ok && spec != "" {
+		possible, err := t.Opened.Kernel.PossibleCPUs()
+		if err == nil {
+			l.only, err = cpuList(spec, possible)
+		}
+		if err != nil {
+			return err
 		}
 	}
 	caches, broken := m.Caches()
@@ -117,6 +146,7 @@ type cacheLister struct {
 	ignored map[string]bool
 	objects bool
 	full    map[*slab.Cache][]*slab.Slab // by cache; nil if they were not asked for
+	only    []int                        // the CPUs whose slabs are shown; nil: all
 }
 
 func (l *cacheLister) all(ctx context.Context, caches []*slab.Cache) error {

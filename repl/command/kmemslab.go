@@ -44,6 +44,12 @@ func (l *cacheLister) cpus(x *slab.Cache, listed map[uint64]bool) map[int]int {
 		if err == nil && !slices.Contains(present, v.CPU) && v.Slab == nil && v.Held == 0 {
 			continue // possible, but never there
 		}
+		if l.only != nil && !slices.Contains(l.only, v.CPU) {
+			if v.Slab != nil {
+				perCPU[v.Slab.Node]++
+			}
+			continue
+		}
 		slabCPURecord.Emit(l.c.Out, v)
 		kind := "KMEM_CACHE_CPU"
 		switch {
@@ -117,6 +123,14 @@ func (l *cacheLister) list(n *slab.Node, which slab.NodeList, role string, liste
 	for s, err := range n.List(which) {
 		if shown++; err != nil {
 			l.c.Out.Fault(fmt.Sprintf("NODE %d %s", n.ID, nodeListNames[which]), err)
+			continue
+		}
+		if l.only != nil { // no more than rows, as the CPUs are what was asked for
+			if shown == 1 {
+				slabRecord.Head(l.c.Out)
+			}
+			listed[s.Addr] = true
+			slabRecord.Emit(l.c.Out, newSlabRow(s, role))
 			continue
 		}
 		l.slab(s, role, listed)
