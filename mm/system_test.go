@@ -400,12 +400,8 @@ func TestFlagTable(t *testing.T) {
 	if names := p.flags.of(1<<0 | 1<<7 | 1<<1); !slices.Equal(names, []string{"waiters", "locked"}) {
 		t.Errorf("%v", names)
 	}
-	k.Words(0x9020, 1, 0x9108) // no end: not believed
-	for i := range uint64(80) {
-		k.Words(0x9000+i*16, 1, 0x9108)
-	}
 	k.Bytes(0x9600, []byte("locked\x00"))
-	for i := range uint64(80) {
+	for i := range uint64(80) { // no end: not believed
 		k.Words(0xa000+i*16, 1, 0x9600)
 	}
 	k.DefineSymbol("pageflag_names", 0xa000)
