@@ -368,6 +368,7 @@ func TestBlocks(t *testing.T) {
 		t.Errorf("ends at frame %#x, %d missing", next, missing)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
 	n := 0
 	for range p.Blocks(ctx, ranges) {
 		n++
