@@ -23,6 +23,7 @@ type needs struct {
 	PageType  kernel.Field `need:"?page.page_type"`
 	PGTYSlab  kernel.Enum  `need:"?PGTY_slab"`
 	PGSlab    kernel.Enum  `need:"?PG_slab"`
+	StoreUser kernel.Enum  `need:"?_SLAB_STORE_USER"`
 	Vmemmap   kernel.Sym   `need:"?vmemmap_base"`
 	MemMap    kernel.Sym   `need:"?mem_map"`
 

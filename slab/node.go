@@ -69,13 +69,18 @@ func (c *Cache) Nodes() []*Node {
 // Cache is the cache that this is for.
 func (n *Node) Cache() *Cache { return n.c }
 
-// slabStoreUser is SLAB_STORE_USER: with it SLUB lists full slabs
-// (include/linux/slab.h).
-const slabStoreUser = 0x10000
+// storeUser is SLAB_STORE_USER: with it SLUB lists full slabs and tracks users.
+// It is a bit of an enum since 6.9, before that a macro (include/linux/slab.h).
+func (m *Model) storeUser() uint64 {
+	if e := m.n.StoreUser; e.Present() && e.Value >= 0 && e.Value < 64 {
+		return 1 << e.Value
+	}
+	return 0x10000
+}
 
 // TracksFull reports whether full slabs are on a list.
 func (n *Node) TracksFull() bool {
-	return !n.c.m.slub || n.c.Flags&slabStoreUser != 0 && n.c.m.sub.Full.Present()
+	return !n.c.m.slub || n.c.Flags&n.c.m.storeUser() != 0 && n.c.m.sub.Full.Present()
 }
 
 func (n *Node) counter(dst *int, f *kernel.Field) {

@@ -46,6 +46,7 @@ type Model struct {
 	recent recentPages
 	nodes  int // ids of NUMA nodes are below
 	fence  *fence
+	tracks tracker
 
 	caches []*Cache
 	byAddr map[uint64]*Cache

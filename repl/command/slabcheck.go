@@ -19,7 +19,7 @@ import (
 func slabCheck(t *Target) *repl.Command {
 	return &repl.Command{
 		Name:     "slabcheck",
-		Synopsis: "[-q] [-f] [cache|address ...]\n-l",
+		Synopsis: "[-q] [-f] [cache|address ...]\n-t address ...\n-l",
 		Summary:  "check the caches of kernel objects for corruption",
 		Detail: `
 Goes through all caches, or those that are named, and everything that must hold in a
@@ -36,10 +36,15 @@ the one that should be there are known, the bits and bytes that differ follow: b
 that are text often tell who wrote them. The objects in front of and behind the place
 are the first suspects.
 
+With -t, the records that kernels started with slub_debug=U keep of an object: which
+code allocated it last, and which freed it, on which CPU, for which process, how long
+before the dump, and the calls that led there.
+
 What the dump does not have is not corruption: it is counted as unread.`,
 		Options: []repl.Option{
 			{Name: "q", Help: "the summary only"},
 			{Name: "f", Help: "leave out what is in flight"},
+			{Name: "t", Help: "who allocated and freed the objects at these addresses (slub_debug=U)"},
 			{Name: "l", Help: "list the rules"},
 		},
 		Examples: []repl.Example{
@@ -47,7 +52,7 @@ What the dump does not have is not corruption: it is counted as unread.`,
 			{Line: "slabcheck kmalloc-32 kmalloc-64", Help: "Two of them."},
 			{Line: "slabcheck ffff8935011fa0c0", Help: "The cache that this object is of."},
 		},
-		Records: []output.Describer{findingRecord, checkedRecord, ruleRecord},
+		Records: []output.Describer{findingRecord, checkedRecord, ruleRecord, trackRecord},
 		Run:     func(ctx context.Context, c *repl.Call) error { return runSlabCheck(ctx, t, c) },
 	}
 }
@@ -63,6 +68,9 @@ func runSlabCheck(ctx context.Context, t *Target, c *repl.Call) error {
 	m, err := t.slabs()
 	if err != nil {
 		return err
+	}
+	if c.Has("t") {
+		return showTracks(t, c, m)
 	}
 	caches, err := t.namedCaches(m, c.Args)
 	if err != nil {
