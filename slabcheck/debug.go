@@ -261,7 +261,7 @@ func (o *objectBytes) check(r *Rule, from, to int64, fill byte, what string) {
 	if o.free {
 		state = "a free"
 	}
-	f := finding(r, "the %s of %s object is overwritten", what, state)
+	f := finding(r, "the %s %s object is overwritten", what, state)
 	f.Slab, f.Object, f.Index, f.Sure = o.s.Slab, o.s.Object(o.i), o.i, o.sure
 	o.c.pattern(&f, f.Object+uint64(from), b, first, fill)
 	f.Offset = from + int64(first)
@@ -273,7 +273,7 @@ func (o *objectBytes) zones() {
 	c := o.c
 	if c.Flags&c.flags.redZone == 0 {
 		if c.Flags&c.flags.poison != 0 {
-			o.check(PadAlign, o.d.size, o.d.inuse, poisonInuse, "padding behind the data")
+			o.check(PadAlign, o.d.size, o.d.inuse, poisonInuse, "padding behind the data of")
 		}
 		return
 	}
@@ -281,10 +281,10 @@ func (o *objectBytes) zones() {
 	if o.free {
 		fill = redInactive
 	}
-	o.check(RedLeft, -o.d.left, 0, fill, "red zone in front")
+	o.check(RedLeft, -o.d.left, 0, fill, "red zone in front of")
 	o.check(RedRight, o.d.size, o.d.inuse, fill, "red zone behind")
 	if asked, ok := o.asked(); ok && c.extra && !o.free && asked <= o.d.size {
-		o.check(RedExtra, asked, o.d.size, fill, fmt.Sprintf("red zone behind the %d bytes that were asked for", asked))
+		o.check(RedExtra, asked, o.d.size, fill, fmt.Sprintf("red zone behind the %d bytes that were asked for of", asked))
 	}
 }
 
@@ -317,8 +317,8 @@ func (o *objectBytes) poison() {
 	if link := c.Layout().Link; link < o.d.inuse && link < o.d.size {
 		return // the free pointer is in it
 	}
-	o.check(Poison, from, to, poisonFree, "poison")
-	o.check(PoisonEnd, to, o.d.size, poisonEnd, "end of the poison")
+	o.check(Poison, from, to, poisonFree, "poison of")
+	o.check(PoisonEnd, to, o.d.size, poisonEnd, "end of the poison of")
 }
 
 func (o *objectBytes) padding() {
@@ -329,7 +329,7 @@ func (o *objectBytes) padding() {
 	if c.Flags&c.flags.kmalloc != 0 && c.Flags&c.flags.storeUser != 0 && c.origLen == 0 {
 		return // where it begins is not known
 	}
-	o.check(PadObject, o.d.end+c.extInObject(o.s), o.d.whole, poisonInuse, "padding at the end")
+	o.check(PadObject, o.d.end+c.extInObject(o.s), o.d.whole, poisonInuse, "padding at the end of")
 }
 
 // link checks the free pointer of an allocated object, where it has a place of
@@ -379,7 +379,7 @@ func (o *objectBytes) wiped() {
 	}
 	link := c.Layout().Link
 	if c.slub {
-		o.check(FreeWiped, 0, min(link, o.d.size), 0, "data that should be zero")
-		o.check(FreeWiped, min(link+8, o.d.size), o.d.size, 0, "data that should be zero")
+		o.check(FreeWiped, 0, min(link, o.d.size), 0, "zeroed data of")
+		o.check(FreeWiped, min(link+8, o.d.size), o.d.size, 0, "zeroed data of")
 	}
 }

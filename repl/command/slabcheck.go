@@ -86,13 +86,8 @@ func runSlabCheck(ctx context.Context, t *Target, c *repl.Call) error {
 	if err != nil {
 		return err
 	}
-	if !c.Has("q") {
-		for _, f := range r.Findings {
-			if c.Has("f") && f.Sure == slabcheck.InFlight {
-				continue
-			}
-			findingRecord.Emit(c.Out, f)
-		}
+	if err := t.showFindings(ctx, c, r.Findings); err != nil {
+		return err
 	}
 	for i, err := range r.UnreadAt {
 		if i >= 10 {
@@ -102,6 +97,24 @@ func runSlabCheck(ctx context.Context, t *Target, c *repl.Call) error {
 		c.Out.Fault("not read", err)
 	}
 	checkedRecord.Emit(c.Out, &checked{r})
+	return nil
+}
+
+// showFindings shows what options do not leave out.
+func (t *Target) showFindings(ctx context.Context, c *repl.Call, list []*slabcheck.Finding) error {
+	if c.Has("q") {
+		return nil
+	}
+	if c.Has("f") {
+		list = slices.DeleteFunc(slices.Clone(list), func(f *slabcheck.Finding) bool { return f.Sure == slabcheck.InFlight })
+	}
+	rows, err := t.nearFindings(ctx, list)
+	if err != nil {
+		return err
+	}
+	for _, r := range rows {
+		findingRecord.Emit(c.Out, r)
+	}
 	return nil
 }
 

@@ -6,7 +6,6 @@ import (
 
 	"github.com/kdive/kdive/bitdiff"
 	"github.com/kdive/kdive/repl/output"
-	"github.com/kdive/kdive/slab"
 	"github.com/kdive/kdive/slabcheck"
 )
 
@@ -20,69 +19,69 @@ var ruleRecord = &output.Record[slabcheck.Rule]{
 	},
 }
 
-var findingRecord = &output.Record[slabcheck.Finding]{
+var findingRecord = &output.Record[findingRow]{
 	Type: "slab-finding",
 	Help: "a place where the allocator contradicts itself",
-	Columns: []output.Column[slabcheck.Finding]{
-		{Name: "rule", Help: "the rule that is broken; see -l", Get: func(f *slabcheck.Finding) output.Value { return output.String(f.Rule.ID) }},
-		{Name: "kind", Help: "what the rule looks at", Get: func(f *slabcheck.Finding) output.Value { return output.String(f.Rule.Kind) }},
-		{Name: "sure", Help: "certain, likely, or in flight: an update that was interrupted explains it", Get: func(f *slabcheck.Finding) output.Value { return output.String(f.Sure.String()) }},
-		{Name: "text", Help: "what is wrong, in words", Get: func(f *slabcheck.Finding) output.Value { return output.String(f.Text) }},
-		{Name: "cache", Help: "address of the kmem_cache", Get: func(f *slabcheck.Finding) output.Value {
+	Columns: []output.Column[findingRow]{
+		{Name: "rule", Help: "the rule that is broken; see -l", Get: func(f *findingRow) output.Value { return output.String(f.Rule.ID) }},
+		{Name: "kind", Help: "what the rule looks at", Get: func(f *findingRow) output.Value { return output.String(f.Rule.Kind) }},
+		{Name: "sure", Help: "certain, likely, or in flight: an update that was interrupted explains it", Get: func(f *findingRow) output.Value { return output.String(f.Sure.String()) }},
+		{Name: "text", Help: "what is wrong, in words", Get: func(f *findingRow) output.Value { return output.String(f.Text) }},
+		{Name: "cache", Help: "address of the kmem_cache", Get: func(f *findingRow) output.Value {
 			if f.Cache == nil {
 				return output.Null()
 			}
 			return output.Addr(f.Cache.Addr)
 		}},
-		{Name: "name", Help: "name of the cache", Get: func(f *slabcheck.Finding) output.Value {
+		{Name: "name", Help: "name of the cache", Get: func(f *findingRow) output.Value {
 			if f.Cache == nil {
 				return output.Null()
 			}
 			return output.String(f.Cache.Name)
 		}},
-		{Name: "slab", Help: "address of the struct slab or struct page", Get: func(f *slabcheck.Finding) output.Value { return optionalAddr(f.Page) }},
-		{Name: "memory", Help: "address of the slab's first byte", Get: func(f *slabcheck.Finding) output.Value {
+		{Name: "slab", Help: "address of the struct slab or struct page", Get: func(f *findingRow) output.Value { return optionalAddr(f.Page) }},
+		{Name: "memory", Help: "address of the slab's first byte", Get: func(f *findingRow) output.Value {
 			if f.Slab == nil {
 				return output.Null()
 			}
 			return output.Addr(f.Slab.Base)
 		}},
-		{Name: "object", Help: "address of the object", Get: func(f *slabcheck.Finding) output.Value { return optionalAddr(f.Object) }},
-		{Name: "index", Help: "number of the object in its slab", Get: func(f *slabcheck.Finding) output.Value { return orNone(f.Index) }},
-		{Name: "node", Help: "NUMA node of the list or counter", Get: func(f *slabcheck.Finding) output.Value { return orNone(f.Node) }},
-		{Name: "cpu", Help: "CPU of the list", Get: func(f *slabcheck.Finding) output.Value { return orNone(f.CPU) }},
-		{Name: "address", Help: "of the value", Get: func(f *slabcheck.Finding) output.Value { return optionalAddr(f.At) }},
-		{Name: "member", Help: "where that is", Get: func(f *slabcheck.Finding) output.Value { return optional(f.Member) }},
-		{Name: "offset", Help: "of the value from the object, or from the structure that the member is of, in bytes", Get: func(f *slabcheck.Finding) output.Value {
+		{Name: "object", Help: "address of the object", Get: func(f *findingRow) output.Value { return optionalAddr(f.Object) }},
+		{Name: "index", Help: "number of the object in its slab", Get: func(f *findingRow) output.Value { return orNone(f.Index) }},
+		{Name: "node", Help: "NUMA node of the list or counter", Get: func(f *findingRow) output.Value { return orNone(f.Node) }},
+		{Name: "cpu", Help: "CPU of the list", Get: func(f *findingRow) output.Value { return orNone(f.CPU) }},
+		{Name: "address", Help: "of the value", Get: func(f *findingRow) output.Value { return optionalAddr(f.At) }},
+		{Name: "member", Help: "where that is", Get: func(f *findingRow) output.Value { return optional(f.Member) }},
+		{Name: "offset", Help: "of the value from the object, or from the structure that the member is of, in bytes", Get: func(f *findingRow) output.Value {
 			if f.At == 0 {
 				return output.Null()
 			}
 			return output.Int(f.Offset)
 		}},
-		{Name: "found", Help: "the value, an integer of up to 8 bytes", Get: func(f *slabcheck.Finding) output.Value { return wordValue(f.Found) }},
-		{Name: "expected", Help: "what it should be", Get: func(f *slabcheck.Finding) output.Value { return wordValue(f.Expected) }},
-		{Name: "found_bytes", Help: "the value byte by byte, as in memory", Get: func(f *slabcheck.Finding) output.Value { return bytesValue(f.Found) }},
-		{Name: "expected_bytes", Help: "what they should be", Get: func(f *slabcheck.Finding) output.Value { return bytesValue(f.Expected) }},
-		{Name: "bits", Help: "numbers of the bits that differ", Get: func(f *slabcheck.Finding) output.Value {
+		{Name: "found", Help: "the value, an integer of up to 8 bytes", Get: func(f *findingRow) output.Value { return wordValue(f.Found) }},
+		{Name: "expected", Help: "what it should be", Get: func(f *findingRow) output.Value { return wordValue(f.Expected) }},
+		{Name: "found_bytes", Help: "the value byte by byte, as in memory", Get: func(f *findingRow) output.Value { return bytesValue(f.Found) }},
+		{Name: "expected_bytes", Help: "what they should be", Get: func(f *findingRow) output.Value { return bytesValue(f.Expected) }},
+		{Name: "bits", Help: "numbers of the bits that differ", Get: func(f *findingRow) output.Value {
 			if f.Expected == nil {
 				return output.Null()
 			}
 			return intList(bitdiff.Of(f.Expected, f.Found).Bits)
 		}},
-		{Name: "changes", Help: "bytes that differ: index, what should be there, what is, each also as text", Get: func(f *slabcheck.Finding) output.Value {
+		{Name: "changes", Help: "bytes that differ: index, what should be there, what is, each also as text", Get: func(f *findingRow) output.Value {
 			if f.Expected == nil {
 				return output.Null()
 			}
 			return changesValue(bitdiff.Of(f.Expected, f.Found).Bytes)
 		}},
-		{Name: "leads_to", Help: "of a pointer to an object: where it leads", Get: func(f *slabcheck.Finding) output.Value { return optionalAddr(f.Target) }},
-		{Name: "should_lead_to", Help: "and where it should", Get: func(f *slabcheck.Finding) output.Value {
+		{Name: "leads_to", Help: "of a pointer to an object: where it leads", Get: func(f *findingRow) output.Value { return optionalAddr(f.Target) }},
+		{Name: "should_lead_to", Help: "and where it should", Get: func(f *findingRow) output.Value {
 			if !f.HasWant {
 				return output.Null()
 			}
 			return output.Addr(f.Want)
 		}},
-		{Name: "neighbours", Help: "the objects around it: address, index, state, and where a free one is", Get: neighboursValue},
+		{Name: "neighbours", Help: "the object and those around it: address, index, state, what it is, who points to it, who allocated and freed it", Get: neighboursValue},
 		{Name: "proof", Help: "of what is in flight: the CPU, its function in the allocator, the pc, and the address that it holds", Get: proofValue},
 	},
 	Text: findingText,
@@ -146,23 +145,7 @@ func changesValue(changes []bitdiff.Change) output.Value {
 	return output.List(list...)
 }
 
-func neighboursValue(f *slabcheck.Finding) output.Value {
-	if len(f.Near) == 0 {
-		return output.Null()
-	}
-	list := make([]output.Value, len(f.Near))
-	for i, n := range f.Near {
-		place := output.Null()
-		if n.State == slab.Free || n.State == slab.Pending {
-			place = output.String(n.Place.String())
-		}
-		list[i] = output.Object(output.Field{Name: "object", Value: output.Addr(n.Object)}, output.Field{Name: "index", Value: output.Int(n.Index)},
-			output.Field{Name: "state", Value: output.String(n.State.String())}, output.Field{Name: "place", Value: place})
-	}
-	return output.List(list...)
-}
-
-func proofValue(f *slabcheck.Finding) output.Value {
+func proofValue(f *findingRow) output.Value {
 	if f.Proof == nil {
 		return output.Null()
 	}
@@ -172,7 +155,7 @@ func proofValue(f *slabcheck.Finding) output.Value {
 
 // findingText is a finding for a reader: what and where in the first line, the
 // evidence below.
-func findingText(b []byte, f *slabcheck.Finding) []byte {
+func findingText(b []byte, f *findingRow) []byte {
 	name := "-"
 	if f.Cache != nil {
 		if name = f.Cache.Name; name == "" {
@@ -205,16 +188,8 @@ func findingText(b []byte, f *slabcheck.Finding) []byte {
 	if f.Expected != nil {
 		b = appendDiff(b, "    CHANGED   ", bitdiff.Of(f.Expected, f.Found))
 	}
-	for i, n := range f.Near {
-		side := [...]string{"BEFORE    ", "BEHIND    "}[min(i, 1)]
-		if n.Index > f.Index {
-			side = "BEHIND    "
-		}
-		b = fmt.Appendf(b, "    %s%016x #%d %s", side, n.Object, n.Index, n.State)
-		if n.State == slab.Free || n.State == slab.Pending {
-			b = fmt.Appendf(b, " (%s)", n.Place)
-		}
-		b = append(b, '\n')
+	for i := range f.near {
+		b = f.near[i].append(b, f.Index)
 	}
 	if p := f.Proof; p != nil {
 		b = fmt.Appendf(b, "    PROOF     CPU %d was in %s (%016x) and holds %016x\n", p.CPU, p.Function, p.PC, p.Holds)

@@ -112,12 +112,18 @@ func (t *Target) tracksOf(c *repl.Call, o slab.Object) error {
 	if len(tracks) == 0 {
 		c.Out.Note("%x: nobody has allocated this object since its slab was made", o.Addr)
 	}
-	hz := 0
-	if h, err := sysinfo.ReadHZ(t.Opened.Kernel); err == nil {
-		hz = int(h.Value)
-	}
+	hz := t.hz()
 	for i := range tracks {
 		trackRecord.Emit(c.Out, &trackRow{&tracks[i], o, t.Opened.Kernel, hz})
 	}
 	return nil
+}
+
+// hz is how often the kernel's clock ticks in a second, 0 if that is not known.
+func (t *Target) hz() int {
+	h, err := sysinfo.ReadHZ(t.Opened.Kernel)
+	if err != nil {
+		return 0
+	}
+	return int(h.Value)
 }
