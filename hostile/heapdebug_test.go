@@ -43,10 +43,10 @@ var debugClasses = []damageClass{
 	}),
 	guarded("poison of a free object", "poison", func(h *heap, s *heapSlab, obj uint64) (uint64, bool) {
 		at := obj + h.r.Uint64N(s.cache.objsize-1)
-		return at, h.byteAt(obj) == poisonFree && h.byteAt(at) == poisonFree && h.byteAt(obj+s.cache.objsize-1) == poisonEnd
+		return at, h.byteAt(obj-1) == redInactive && h.byteAt(obj) == poisonFree && h.byteAt(at) == poisonFree && h.byteAt(obj+s.cache.objsize-1) == poisonEnd
 	}),
 	guarded("last byte of the poison", "poison-end", func(h *heap, s *heapSlab, obj uint64) (uint64, bool) {
-		return obj + s.cache.objsize - 1, h.byteAt(obj) == poisonFree && h.byteAt(obj+s.cache.objsize-1) == poisonEnd
+		return obj + s.cache.objsize - 1, h.byteAt(obj-1) == redInactive && h.byteAt(obj) == poisonFree && h.byteAt(obj+s.cache.objsize-1) == poisonEnd
 	}),
 	guarded("padding of an object", "padding-object|padding-align", func(h *heap, s *heapSlab, obj uint64) (uint64, bool) {
 		at := obj - s.cache.pad + s.cache.size - 1
