@@ -60,6 +60,17 @@ func testFacts(t *testing.T, d realDump) {
 // before each command, and without the directories of the files.
 func session(t *testing.T, f files, commands []string) string {
 	t.Helper()
+	var in strings.Builder
+	for _, c := range commands {
+		fmt.Fprintf(&in, "%s\n%s\n", judge.Mark(c), c)
+	}
+	return play(t, f, in.String())
+}
+
+// play runs lines in kdive and returns all it printed, without the directories
+// of the files.
+func play(t *testing.T, f files, lines string) string {
+	t.Helper()
 	opened, err := kdive.Open(context.Background(), kdive.Options{
 		Files: append([]string{f.vmlinux}, f.dump...), ModuleDirs: f.modules, Cache: cache(t),
 	})
@@ -74,12 +85,8 @@ func session(t *testing.T, f files, commands []string) string {
 	for _, w := range opened.Warnings() {
 		t.Logf("warning: %s", w)
 	}
-	var in strings.Builder
-	for _, c := range commands {
-		fmt.Fprintf(&in, "%s\n%s\n", judge.Mark(c), c)
-	}
 	var out bytes.Buffer
-	command.NewShell(repl.Options{Silent: true, Stdin: strings.NewReader(in.String()), Stdout: &out, Stderr: &out}, command.NewTarget(opened)).Run()
+	command.NewShell(repl.Options{Silent: true, Stdin: strings.NewReader(lines), Stdout: &out, Stderr: &out}, command.NewTarget(opened)).Run()
 	names := map[string]string{f.vmlinux: "vmlinux"}
 	for _, d := range f.dump {
 		names[d] = filepath.Base(d)
