@@ -1,7 +1,6 @@
 package replay
 
 import (
-	"encoding/binary"
 	"fmt"
 
 	"github.com/kdive/kdive/debuginfo/die"
@@ -70,8 +69,7 @@ func (p *point) followed(v *frame.Sought) location.Result {
 	q := p.derived(value)
 	name, off, _ := p.s.m.v.SymbolAt(asOf)
 	q.How += fmt.Sprintf(", as of %s+%d", name, off)
-	data := binary.LittleEndian.AppendUint64(nil, value.Bits)
-	return location.Result{Pieces: []location.Piece{{Kind: location.Computed, Data: data[:size], Provenance: q}}}
+	return number(value, int(size), q)
 }
 
 // term is one entry of a location list as an expression.

@@ -77,6 +77,24 @@ func (m *Model) findJumps(start uint64) *jumps {
 // chain is the jumps by which the function at from leads to the one at to, the
 // first first: nil if it does not, or if it may in more than one way.
 func (m *Model) chain(from, to uint64) []uint64 {
+	key := [2]uint64{from, to}
+	m.mu.Lock()
+	list, ok := m.chains[key]
+	m.mu.Unlock()
+	if ok {
+		return list
+	}
+	list = m.findChain(from, to)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if len(m.chains) >= maxFuncs {
+		clear(m.chains)
+	}
+	m.chains[key] = list
+	return list
+}
+
+func (m *Model) findChain(from, to uint64) []uint64 {
 	first := m.jumpsOf(from)
 	if first.indirect {
 		return nil

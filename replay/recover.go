@@ -1,6 +1,7 @@
 package replay
 
 import (
+	"encoding/binary"
 	"fmt"
 	"strings"
 
@@ -105,16 +106,43 @@ func (m *Model) Variable(tr *unwind.Trace, i int, v *frame.Sought) location.Resu
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	p := s.point(i)
-	switch {
+	switch reason := v.Found.Provenance().Reason; {
 	case p.err != nil:
-		return location.LostResult(location.NotHere, p.err.Error())
-	case v.Found.Provenance().Reason != location.NotHere:
-		return location.LostResult(v.Found.Provenance().Reason, "replay knows no more")
+		return location.LostResult(reason, p.err.Error())
+	case reason == location.NoRegister || reason == location.NoEntry:
+		return p.part(v, reason)
+	case reason != location.NotHere:
+		return location.LostResult(reason, "replay knows no more")
 	}
 	if r, ok := p.atCall(v); ok {
 		return r
 	}
 	return p.followed(v)
+}
+
+// part is a variable of which the place is a register that is not known as a whole.
+func (p *point) part(v *frame.Sought, reason location.Reason) location.Result {
+	size := v.Type.Size()
+	expr, ok := location.Select(v.List, v.Code.Link)
+	if !ok || size != 1 && size != 2 && size != 4 {
+		return location.LostResult(reason, "replay knows no more")
+	}
+	t := &term{expr: expr, size: uint8(size), v: v}
+	e := p.fn.Build(&p.facts.State, t.build)
+	if e == nil {
+		return location.LostResult(reason, "not followed")
+	}
+	value, err := p.value(e)
+	if err != nil {
+		return location.LostResult(reason, err.Error())
+	}
+	return number(value, int(size), p.derived(value))
+}
+
+// number is a result that is a number.
+func number(v symbolic.Value, size int, q location.Provenance) location.Result {
+	data := binary.LittleEndian.AppendUint64(nil, v.Bits)
+	return location.Result{Pieces: []location.Piece{{Kind: location.Computed, Data: data[:size], Provenance: q}}}
 }
 
 // atCall evaluates the location that a variable had in front of the call that the

@@ -29,6 +29,9 @@ type Model struct {
 	starts map[uint64]*function // by entry
 	stacks map[*unwind.Trace]*stack
 	leaves map[uint64]*jumps // by start
+	chains map[[2]uint64][]uint64
+
+	entries map[uint64]*function // of system calls, by return address
 }
 
 type needs struct {
@@ -41,7 +44,8 @@ type needs struct {
 
 // New makes the model of a kernel.
 func New(v frame.View) *Model {
-	m := &Model{v: v, funcs: map[uint64]*function{}, starts: map[uint64]*function{}, stacks: map[*unwind.Trace]*stack{}, leaves: map[uint64]*jumps{}}
+	m := &Model{v: v, funcs: map[uint64]*function{}, starts: map[uint64]*function{}, stacks: map[*unwind.Trace]*stack{}, leaves: map[uint64]*jumps{},
+		chains: map[[2]uint64][]uint64{}, entries: map[uint64]*function{}}
 	_ = v.Bind(&m.needs) // nothing is required
 	m.edges.load(v)
 	return m

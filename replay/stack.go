@@ -96,7 +96,7 @@ func (p *point) locate() error {
 	}
 	p.fn = p.s.m.function(f.CallSite())
 	if p.fn.err != nil {
-		return p.fn.err
+		return p.systemCall(f)
 	}
 	st, ok := symbolic.State{}, false
 	switch {

@@ -93,6 +93,9 @@ var arithOps = map[x86asm.Op]Op{x86asm.ADD: OpAdd, x86asm.SUB: OpSub, x86asm.AND
 
 // arith executes arithmetic on general registers and memory.
 func (m *machine) arith() bool {
+	if m.in.Op == x86asm.CMP || m.in.Op == x86asm.TEST {
+		return m.compare()
+	}
 	op, ok := arithOps[m.in.Op]
 	if !ok || !m.general(0) || m.in.locked() {
 		return false
@@ -124,8 +127,37 @@ func (m *machine) arith() bool {
 		}
 		b = m.operand(1)
 	}
-	e := m.binary(op, a, b)
-	m.assign(0, m.zext(e, size))
+	e := m.zext(m.binary(op, a, b), size)
+	m.assign(0, e)
+	if m.in.Op != x86asm.NOT && m.in.Op != x86asm.IMUL { // those say nothing of zero
+		m.setZero(e, 0)
+	} else if m.in.Op == x86asm.IMUL {
+		m.s.zero = Fact{}
+	}
+	return true
+}
+
+// setZero notes what it means if the zero flag is set.
+func (m *machine) setZero(e *Expr, c uint64) {
+	m.s.zero = Fact{}
+	if e.nodes <= maxNodes {
+		m.s.zero = Fact{e, c, m.pc}
+	}
+}
+
+// compare executes cmp and test: equal to a constant, or zero.
+func (m *machine) compare() bool {
+	if !m.general(0) || !m.general(1) {
+		return false
+	}
+	a, b := m.operand(0), m.operand(1)
+	m.s.zero = Fact{}
+	switch {
+	case m.in.Op == x86asm.CMP && b.isConst():
+		m.setZero(a, b.C)
+	case m.in.Op == x86asm.TEST && a == b:
+		m.setZero(a, 0)
+	}
 	return true
 }
 
@@ -145,6 +177,7 @@ func (m *machine) shifted(op Op, a *Expr, size uint8) bool {
 		a = m.sext(a, size)
 	}
 	m.assign(0, m.zext(m.shift(op, a, n), size))
+	m.s.zero = Fact{}
 	return true
 }
 

@@ -15,6 +15,8 @@ type Facts struct {
 	// Stack is the stack pointer that the function was called with.
 	Stack      uint64
 	StackKnown bool
+	// Loose: the stack is known to others, who may have changed it.
+	Loose bool
 	// Read reads memory as it is now: constant says that it never changes.
 	Read func(addr uint64, size uint8) (v uint64, constant bool, err error)
 	// GS reads memory relative to the base of segment GS, if it cannot have changed.
@@ -102,6 +104,11 @@ func (ev *evaluator) value(e *Expr) (Value, error) {
 func (ev *evaluator) find(e *Expr) (Value, error) {
 	if e.isConst() {
 		return Value{Bits: e.C, Via: via(e.PC)}, nil
+	}
+	for _, f := range ev.facts.State.Facts {
+		if f.Expr == e {
+			return Value{Bits: f.C, Via: via(f.By)}, nil
+		}
 	}
 	if v, ok, err := ev.held(e); ok || err != nil {
 		return v, err
@@ -199,7 +206,7 @@ func (ev *evaluator) held(e *Expr) (Value, bool, error) {
 			continue
 		}
 		if bits, _, err := ev.facts.Read(ev.facts.Stack+uint64(x.Off), x.Size); err == nil {
-			if err := try(x.Held, Value{Bits: bits}); err != nil {
+			if err := try(x.Held, Value{Bits: bits, Changed: ev.facts.Loose}); err != nil {
 				return Value{}, false, err
 			}
 		}

@@ -25,10 +25,28 @@ func (m *machine) step(i int32) {
 	}
 	switch {
 	case m.in.Flow == disasm.Call:
+		m.s.zero = Fact{}
 		m.call()
-	case m.move() || m.stack() || m.arith():
+	case m.arith(): // sets flags
 	default:
-		m.other()
+		if m.s.zero.Expr != nil && m.in.Writes()&disasm.Flags != 0 {
+			m.s.zero = Fact{}
+		}
+		if !m.move() && !m.stack() {
+			m.other()
+		}
+	}
+}
+
+// branch is what the state learns on the way from the end of a block to an
+// instruction.
+func (m *machine) branch(s *State, to *inst) {
+	target, direct := m.in.Target()
+	if s.zero.Expr == nil || !direct || target == m.in.PC+uint64(m.in.Len) {
+		return
+	}
+	if m.in.Op == x86asm.JE && to.PC == target || m.in.Op == x86asm.JNE && to.PC != target {
+		s.learn(s.zero)
 	}
 }
 

@@ -43,6 +43,9 @@ func (b *Builder) Low(x *Expr, size uint8) *Expr { return b.t.zext(x, size) }
 // Memory is what memory at an address holds; nil if that is a part of the frame of
 // which it is not known.
 func (b *Builder) Memory(addr *Expr, size uint8) *Expr {
+	if b.site < 0 {
+		return nil // it is not known when
+	}
 	if size != 1 && size != 2 && size != 4 && size != 8 {
 		return nil
 	}
@@ -57,6 +60,14 @@ func (b *Builder) limit(e *Expr) *Expr {
 		return nil
 	}
 	return e
+}
+
+// Build makes an expression over a state of the function.
+func (f *Func) Build(s *State, term func(b *Builder) *Expr) *Expr {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.t.pc = 0
+	return term(&Builder{f.t, s, -1})
 }
 
 // ghost is a variable that is followed beside the state.

@@ -213,6 +213,7 @@ func (f *Func) leave(b int32, s State) map[int32]*State {
 	last := &f.g.insts[blk.insts[len(blk.insts)-1]]
 	for _, j := range last.succ {
 		c := s.clone()
+		m.branch(&c, &f.g.insts[j])
 		out[f.g.of[j]] = &c
 	}
 	for t, c := range side {
@@ -233,7 +234,7 @@ func (f *Func) merge(a, b *State, site int32) *State {
 			c.Regs[i] = Held{f.t.opaque(site, placeResult|0x2000|uint64(i)), 0}
 		}
 	}
-	c.Slots = nil
+	c.Slots, c.Facts, c.zero = nil, nil, Fact{}
 	return &c
 }
 

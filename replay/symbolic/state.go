@@ -35,15 +35,28 @@ type Slot struct {
 	Held
 }
 
+// Fact is a value that the way to an instruction proves: a branch was taken.
+type Fact struct {
+	Expr *Expr
+	C    uint64
+	By   uint64 // the comparison
+}
+
+// maxFacts bounds the facts of one state; the oldest go.
+const maxFacts = 8
+
 // State is what registers and stack hold in front of an instruction.
 type State struct {
 	Regs  [numRegs]Held
 	Slots []Slot // by Off; none overlap
+	Facts []Fact
+	zero  Fact // holds if the zero flag is set; Expr is nil if that says nothing
 }
 
 func (s *State) clone() State {
 	c := *s
 	c.Slots = slices.Clone(s.Slots)
+	c.Facts = slices.Clone(s.Facts)
 	return c
 }
 
@@ -117,7 +130,31 @@ func (s *State) mentions(site int32) bool {
 			return true
 		}
 	}
-	return false
+	for i := range s.Facts {
+		if s.Facts[i].Expr.mentions(site) {
+			return true
+		}
+	}
+	return s.zero.Expr.mentions(site)
+}
+
+// forgetFacts drops what is known of a site's last run.
+func (s *State) forgetFacts(site int32) {
+	s.Facts = slices.DeleteFunc(s.Facts, func(f Fact) bool { return f.Expr.mentions(site) })
+	if s.zero.Expr.mentions(site) {
+		s.zero = Fact{}
+	}
+}
+
+// learn adds a fact.
+func (s *State) learn(f Fact) {
+	if f.Expr == nil || f.Expr.isConst() || slices.ContainsFunc(s.Facts, func(g Fact) bool { return g.Expr == f.Expr }) {
+		return
+	}
+	if len(s.Facts) >= maxFacts {
+		s.Facts = slices.Delete(s.Facts, 0, 1)
+	}
+	s.Facts = append(s.Facts, f)
 }
 
 // rename gives all places that hold something of a site's last run a new name,
@@ -126,6 +163,7 @@ func (s *State) rename(t *table, site int32) {
 	if !s.mentions(site) {
 		return
 	}
+	s.forgetFacts(site)
 	for i := range s.Regs {
 		if s.Regs[i].Expr.mentions(site) {
 			s.Regs[i].Expr = t.opaque(site, placeReg(i))
@@ -148,7 +186,7 @@ func placeReg(n int) uint64      { return uint64(n) }
 func placeSlot(off int64) uint64 { return 1<<32 | uint64(uint32(int32(off))) }
 
 func sameState(a, b *State) bool {
-	return a.Regs == b.Regs && slices.Equal(a.Slots, b.Slots)
+	return a.Regs == b.Regs && a.zero == b.zero && slices.Equal(a.Slots, b.Slots) && slices.Equal(a.Facts, b.Facts)
 }
 
 func sameWriter(a, b uint64) uint64 {
@@ -202,6 +240,10 @@ func (f *Func) join(block int, ins []*State, stuck map[uint64]bool) State {
 			x.Expr = t.zext(phi(t, block, placeSlot(x.Off)), x.Size)
 		}
 	}
+	s.zero = Fact{}
+	s.Facts = slices.DeleteFunc(s.Facts, func(f Fact) bool {
+		return f.Expr.mentions(^int32(block)) || slices.ContainsFunc(ins[1:], func(in *State) bool { return !slices.Contains(in.Facts, f) })
+	})
 	return s
 }
 
