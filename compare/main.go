@@ -163,7 +163,18 @@ func compareCommands(o options, d dump, rules judge.Rules) ([]judge.Comparison, 
 	if err != nil {
 		return nil, err
 	}
-	return judge.Compare(rules, d.name, crash.text, facts, kdive), nil
+	results := judge.Compare(rules, d.name, crash.text, facts, kdive)
+	if !d.crash {
+		return results, nil
+	}
+	commands = judge.MemoryCommands(facts)
+	if crash, err = peers.crash(d, commands); err != nil {
+		return nil, err
+	}
+	if kdive, err = runKdive(o.kdive, d, commands); err != nil {
+		return nil, err
+	}
+	return append(results, judge.Memory(rules, d.name, crash.text, kdive)...), nil
 }
 
 // compareIdentify asks kdive what the addresses of a sample are.

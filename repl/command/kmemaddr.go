@@ -86,7 +86,8 @@ func (w *wordFinder) block(show func()) {
 func (w *wordFinder) show(addr uint64) error {
 	w.known = false
 	k := w.t.Opened.Kernel
-	if s, ok := symbolAt(k, addr); ok {
+	areas, at := w.areas(addr)
+	if s, ok := symbolAt(k, at); ok {
 		s.locate(k)
 		w.block(func() { symRecord.Emit(w.c.Out, &s) })
 	}
@@ -94,7 +95,6 @@ func (w *wordFinder) show(addr uint64) error {
 	if inSlab {
 		w.block(func() { w.object(o, whole) })
 	}
-	areas, at := w.areas(addr)
 	if x := w.task(at, o); x != nil {
 		var err error
 		w.block(func() { err = showTask(w.t, w.c, x) })

@@ -1,0 +1,64 @@
+package judge
+
+import (
+	"fmt"
+	"strings"
+)
+
+// memory are the commands that show all of the memory's allocators; what single
+// addresses are comes from MemoryCommands.
+var memory = []string{"kmem -f", "kmem -F", "kmem -v"}
+
+// physicalSamples is how many physical addresses are asked for, all within the
+// memory of the smallest dump.
+const physicalSamples = 80
+
+// MemoryCommands are the commands about memory whose text is compared on a dump
+// with these tasks. They are asked of crash only where it is there: their answers
+// are not kept for tests.
+func MemoryCommands(f *Facts) []string {
+	c := append([]string(nil), memory...)
+	for i := range uint64(physicalSamples) {
+		c = append(c, fmt.Sprintf("kmem %x", 0x3000+i*0x95000+i*0x39), fmt.Sprintf("kmem -f %x", 0x4000+i*0x95000))
+	}
+	for i, addr := range f.TaskAddrs() {
+		if i%8 == 0 {
+			c = append(c, "kmem "+addr)
+		}
+	}
+	return c
+}
+
+// Memory judges what kdive printed for MemoryCommands with crash's answers.
+func Memory(rules Rules, dump, crash, kdive string) []Comparison {
+	said := map[string]string{}
+	_, sections := Sections(kdive, Prompt)
+	for _, s := range sections {
+		said[s.Command] = s.Text
+	}
+	var out comparisons
+	_, sections = Sections(crash, CrashPrompt)
+	for _, s := range sections {
+		if s.Command == "quit" {
+			continue
+		}
+		text, ok := said[s.Command]
+		if !ok {
+			text = "(kdive was not asked)"
+		}
+		name, operand, _ := strings.Cut(s.Command, " ")
+		if option, _, more := strings.Cut(operand, " "); strings.HasPrefix(operand, "-") {
+			if name += " " + option; more {
+				name += " ADDR"
+			}
+		} else {
+			name += " ADDR"
+		}
+		t := rules.Text(dump, name, "crash", s.Text, text)
+		for i := range t.Diffs {
+			t.Diffs[i] = s.Command + ": " + t.Diffs[i]
+		}
+		out.add("crash", name, t)
+	}
+	return out
+}
