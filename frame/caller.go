@@ -59,6 +59,7 @@ func (x *machine) Entry(expr []byte) (uint64, location.Provenance) {
 	}
 	if !deref && !x.bare && x.m.Recover != nil {
 		if v, q := x.m.ask(x.tr, x.i, reg, true); q.Class != location.Lost {
+			*x.recovered = location.NoEntry
 			return v, q
 		}
 	}
@@ -117,7 +118,7 @@ func (x *machine) passed(match func(*die.Entry) bool, data bool) (uint64, locati
 	if why := x.noCaller(); why != "" {
 		return noEntry("%s", why)
 	}
-	c := &machine{m: x.m, tr: x.tr, i: x.i + 1, bare: x.bare, depth: x.depth + 1}
+	c := &machine{m: x.m, tr: x.tr, i: x.i + 1, bare: x.bare, depth: x.depth + 1, recovered: x.recovered}
 	var err error
 	if c.code, err = x.m.CodeAt(x.tr, c.i); err != nil {
 		return noEntry("the caller has no debug info")

@@ -62,6 +62,9 @@ type Variable struct {
 	Where location.Result
 	// Provenance is that of the value as a whole.
 	location.Provenance
+	// Recovered is why the tables alone would not have the value, if the
+	// Recoverer found it.
+	Recovered location.Reason
 }
 
 // Find is the variable of that name that C means at the innermost place of the

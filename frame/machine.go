@@ -16,6 +16,8 @@ type machine struct {
 	bare  bool  // do not ask the Recoverer
 	depth int   // of callers asked for entry values
 	base  bool  // the frame base is being evaluated
+	// recovered is set once the Recoverer knew what the tables did not.
+	recovered *location.Reason
 }
 
 var _ location.Machine = (*machine)(nil)
@@ -28,7 +30,7 @@ func (m *Model) Bare(tr *unwind.Trace, i int) location.Machine {
 
 func (m *Model) machine(tr *unwind.Trace, i int) *machine {
 	code, _ := m.CodeAt(tr, i)
-	return &machine{m: m, tr: tr, i: i, code: code}
+	return &machine{m: m, tr: tr, i: i, code: code, recovered: new(location.Reason)}
 }
 
 func (x *machine) frame() *unwind.Frame { return &x.tr.Frames[x.i] }
@@ -51,6 +53,7 @@ func (x *machine) Register(n uint64) (uint64, location.Provenance) {
 	if p.Class == location.Lost {
 		return 0, lost
 	}
+	*x.recovered = location.NoRegister
 	return v, p
 }
 

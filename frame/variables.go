@@ -98,6 +98,7 @@ func (v *Variable) lose(p location.Provenance) {
 
 // locate evaluates a variable's location; what is lost is asked of the Recoverer.
 func (m *Model) locate(x *machine, scope *debuginfo.Scope, v *Variable) {
+	*x.recovered = location.None
 	list, err := locations(&v.Entry)
 	expr, ok := location.Select(list, x.code.Link)
 	switch {
@@ -110,12 +111,14 @@ func (m *Model) locate(x *machine, scope *debuginfo.Scope, v *Variable) {
 	default:
 		v.Where = location.LostResult(location.NotHere, "its places in the debug info do not cover this pc")
 	}
+	v.Recovered = *x.recovered
 	if m.Recover == nil || x.bare || whole(v.Where) {
 		return
 	}
+	why := v.Where.Provenance().Reason
 	r := m.Recover.Variable(x.tr, x.i, &Sought{Name: v.Name, Type: v.Type, Entry: v.Entry, Code: x.code, Scope: scope, List: list, Found: v.Where})
 	if len(r.Pieces) > 0 && r.Provenance().Class != location.Lost {
-		v.Where = r
+		v.Where, v.Recovered = r, why
 	}
 }
 

@@ -240,19 +240,19 @@ func (p *tracePrinter) variables(tr *unwind.Trace, i int, s *site) {
 		levels = []frame.Level{{}}
 	}
 	own := len(levels) - 1
-	p.level(tr, i, &levels[own])
+	p.level(tr, i, &levels[own], own)
 	for k := range own {
 		if p.inline && k < len(s.calls) {
 			c := &s.calls[k]
 			p.c.Out.Print(string(appendCall(nil, "inlined", c.name, c.file, c.line)))
 		}
-		p.level(tr, i, &levels[k])
+		p.level(tr, i, &levels[k], k)
 	}
 }
 
-func (p *tracePrinter) level(tr *unwind.Trace, i int, l *frame.Level) {
+func (p *tracePrinter) level(tr *unwind.Trace, i int, l *frame.Level, depth int) {
 	for k := range l.Vars {
-		variableRecord.Emit(p.c.Out, &variableRow{task: p.task, position: i, frame: &tr.Frames[i], level: l, Variable: &l.Vars[k],
+		variableRecord.Emit(p.c.Out, &variableRow{task: p.task, position: i, frame: &tr.Frames[i], level: l, depth: depth, Variable: &l.Vars[k],
 			style: p.t.style(p.c), short: true, indent: "      "})
 	}
 }

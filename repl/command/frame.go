@@ -178,7 +178,7 @@ func runVariables(t *Target, c *repl.Call, what string, parameters bool) error {
 		for j := range l.Vars {
 			if v := &l.Vars[j]; v.Parameter == parameters {
 				shown++
-				variableRecord.Emit(c.Out, &variableRow{task: s.task, position: s.index, frame: &s.trace.Frames[s.index], level: l, Variable: v,
+				variableRecord.Emit(c.Out, &variableRow{task: s.task, position: s.index, frame: &s.trace.Frames[s.index], level: l, depth: i, Variable: v,
 					style: t.style(c), indent: "  "})
 			}
 		}

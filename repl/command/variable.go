@@ -18,6 +18,7 @@ type variableRow struct {
 	position int // in the trace
 	frame    *unwind.Frame
 	level    *frame.Level
+	depth    int // of the level: 0 is the innermost call
 	*frame.Variable
 
 	style  value.Style
@@ -33,6 +34,7 @@ var variableRecord = &output.Record[variableRow]{
 		{Name: "pc", Help: "of the frame", Get: func(r *variableRow) output.Value { return output.Addr(r.frame.PC) }},
 		{Name: "function", Help: "whose variable it is", Get: func(r *variableRow) output.Value { return output.String(r.level.Function) }},
 		{Name: "inlined", Help: "the function was inlined into the frame's", Get: func(r *variableRow) output.Value { return output.Bool(r.level.Inlined) }},
+		{Name: "level", Help: "of the call in the frame: 0 is the innermost inlined one", Get: func(r *variableRow) output.Value { return output.Int(r.depth) }},
 		{Name: "name", Help: "name of the variable", Get: func(r *variableRow) output.Value { return output.String(r.Name) }},
 		{Name: "kind", Help: "parameter or local", Get: func(r *variableRow) output.Value { return output.String(r.kind()) }},
 		{Name: "ctype", Help: "C type", Get: func(r *variableRow) output.Value { return output.String(r.Variable.Type.String()) }},
@@ -52,6 +54,12 @@ var variableRecord = &output.Record[variableRow]{
 				return output.Null()
 			}
 			return output.String(r.Reason.String())
+		}},
+		{Name: "recovered", Help: "why the debug info alone would not tell the value, which following the code gave; null: it tells", Get: func(r *variableRow) output.Value {
+			if r.Recovered == location.None {
+				return output.Null()
+			}
+			return output.String(r.Recovered.String())
 		}},
 		{Name: "steps", Help: "addresses of the instructions that carry a derived value", Get: func(r *variableRow) output.Value {
 			var list []output.Value
