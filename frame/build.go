@@ -52,6 +52,9 @@ func (m *Model) build(x *machine, typ *ctype.Type, r location.Result, depth int)
 			}
 		}
 	}
+	if addr, ok := together(r.Pieces, size); ok {
+		return value.New(m.v, typ, addr)
+	}
 	if size <= 0 || size > maxObject {
 		return value.Absent(typ, &fault.Lost{Why: fmt.Sprintf("an object of %d bytes in pieces", size)})
 	}
@@ -73,6 +76,24 @@ func (m *Model) build(x *machine, typ *ctype.Type, r location.Result, depth int)
 		c.missing[i] = &fault.Lost{Why: "optimized out"}
 	}
 	return value.FromPieces(m.v, typ, c.data, c.holes())
+}
+
+// together is where an object is whose pieces lie in memory one behind the other.
+func together(pieces []location.Piece, size int64) (addr uint64, ok bool) {
+	bits := uint64(0)
+	for i := range pieces {
+		p := &pieces[i]
+		if i == 0 {
+			addr = p.Addr
+		}
+		if p.Kind != location.InMemory || p.Skip != 0 || bits%8 != 0 || p.Addr != addr+bits/8 {
+			return 0, false
+		}
+		if bits += p.Bits; bits >= 1<<50 {
+			break
+		}
+	}
+	return addr, size > 0 && bits >= uint64(size)*8
 }
 
 func scalar(t *ctype.Type) bool {
