@@ -33,6 +33,18 @@ func (m *Model) machine(tr *unwind.Trace, i int) *machine {
 	return &machine{m: m, tr: tr, i: i, code: code, recovered: new(location.Reason)}
 }
 
+// Register is what a register held in frame i of a trace, and where that is from.
+func (m *Model) Register(tr *unwind.Trace, i int, r unwind.Reg) (v uint64, p location.Provenance) {
+	err := guard(func() error {
+		v, p = m.machine(tr, i).Register(uint64(r))
+		return nil
+	})
+	if err != nil {
+		return 0, location.LostFor(location.Damaged, err.Error())
+	}
+	return v, p
+}
+
 func (x *machine) frame() *unwind.Frame { return &x.tr.Frames[x.i] }
 
 // Register implements location.Machine.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/kdive/kdive/debuginfo/location"
 	"github.com/kdive/kdive/frame"
 	"github.com/kdive/kdive/kernel/scope"
 	"github.com/kdive/kdive/task"
@@ -98,7 +99,8 @@ func (t *Target) bindFrame(s *scope.Scope) {
 		}
 		for r := unwind.RAX; r <= unwind.RIP; r++ {
 			if r.String() == name {
-				return sel.trace.Frames[sel.index].Regs.Get(r)
+				n, from := t.tracing.frames.Register(sel.trace, sel.index, r)
+				return n, from.Class != location.Lost
 			}
 		}
 		return 0, false
