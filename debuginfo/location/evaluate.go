@@ -209,6 +209,9 @@ func (e *evaluator) finish() error {
 	return nil
 }
 
+// computed stands before what a value is computed from.
+const computed = "computed: "
+
 // provenance joins those of the values that a piece was computed from.
 func (e *evaluator) provenance(k Kind) Provenance {
 	p := Provenance{Class: Exact}
@@ -218,7 +221,7 @@ func (e *evaluator) provenance(k Kind) Provenance {
 		p.Class = min(p.Class, f.Class)
 		p.Steps = append(p.Steps, f.Steps...)
 		if f.How != "" && !slices.Contains(how, f.How) && (f.Class != Exact || k == Computed) {
-			how = append(how, f.How)
+			how = append(how, strings.TrimPrefix(f.How, computed))
 		}
 	}
 	if len(how) > maxFrom {
@@ -229,7 +232,7 @@ func (e *evaluator) provenance(k Kind) Provenance {
 	case InRegister:
 		p.How = e.from[0].How
 	case Computed:
-		p.How = "computed from " + from
+		p.How = computed + from
 		if len(e.from) == 0 {
 			p.Class, p.How = Derived, "constant"
 		} else if len(e.stack) == 0 && len(e.from) == 1 && e.direct() {
@@ -240,7 +243,7 @@ func (e *evaluator) provenance(k Kind) Provenance {
 	case InMemory:
 		p.How = "memory"
 		if from != "" {
-			p.How = "memory, address from " + from
+			p.How = "memory, address: " + from
 		}
 	}
 	return p

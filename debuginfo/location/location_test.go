@@ -126,11 +126,11 @@ func TestEvaluate(t *testing.T) {
 		expr []byte
 		want string
 	}{
-		{"register", expr(opReg0+3), "reg3 0x303 exact r3"},
-		{"register lost", expr(opReg0+9), "register not recovered lost r9 was not saved"},
+		{"register", expr(opReg0 + 3), "reg3 0x303 exact r3"},
+		{"register lost", expr(opReg0 + 9), "register not recovered lost r9 was not saved"},
 		{"regx", expr(opRegx, 6), "reg6 0x603 derived r6, saved"},
 		{"breg", expr(opBreg0+1, 0x7c), "mem 0xff exact memory"},
-		{"breg derived", expr(opBreg0+6, 1), "mem 0x604 derived memory, address from r6, saved"},
+		{"breg derived", expr(opBreg0+6, 1), "mem 0x604 derived memory, address: r6, saved"},
 		{"bregx", expr(opBregx, 1, 1), "mem 0x104 exact memory"},
 		{"fbreg", expr(opFbreg, 0x78), "mem 0x7ff8 exact memory"},
 		{"cfa", expr(opCFA, opLit0+8, opMinus), "mem 0x7ff8 exact memory"},
@@ -141,12 +141,12 @@ func TestEvaluate(t *testing.T) {
 		{"const2u", expr(opConst1u+2, 0xff, 0xff, opStackValue), "value 0xffff derived constant"},
 		{"constu", expr(opConstu, 0x80, 1, opStackValue), "value 0x80 derived constant"},
 		{"breg value", expr(opBreg0+3, 0, opStackValue), "value 0x303 exact r3"},
-		{"computed", expr(opBreg0+3, 0, opBreg0+6, 0, opPlus, opStackValue), "value 0x906 derived computed from r3 and r6, saved"},
+		{"computed", expr(opBreg0+3, 0, opBreg0+6, 0, opPlus, opStackValue), "value 0x906 derived computed: r3 and r6, saved"},
 		{"implicit value", expr(opImplicitValue, 2, 0x34, 0x12), "value 0x1234 derived constant"},
 		{"implicit pointer", expr(opImplicitPointer, 0x10, 0, 0, 0, 0x7c), "-> 0x10-4 derived a pointer that the compiler optimized out; what it points to is known"},
 		{"GNU implicit pointer", expr(opGNUImplicit, 0x10, 0, 0, 0, 4), "-> 0x10+4 derived a pointer that the compiler optimized out; what it points to is known"},
 		{"entry value", expr(opEntryValue, 1, opReg0+5, opStackValue), "value 0x77 derived r5 at entry"},
-		{"GNU entry value computed", expr(opGNUEntryValue, 1, opReg0+5, opPlusUconst, 1, opStackValue), "value 0x78 derived computed from r5 at entry"},
+		{"GNU entry value computed", expr(opGNUEntryValue, 1, opReg0+5, opPlusUconst, 1, opStackValue), "value 0x78 derived computed: r5 at entry"},
 		{"entry value lost", expr(opEntryValue, 1, opReg0+4, opStackValue), "entry value lost nobody tells"},
 		{"uninit", expr(opReg0, opGNUUninit), "reg0 0x3 exact r0 (not initialized)"},
 		{"parameter ref", expr(opGNUParameterRef, 0x20, 0, 0, 0, opStackValue), fmt.Sprintf("value %#x derived passed", u.Off+0x20)},
@@ -173,7 +173,7 @@ func TestEvaluate(t *testing.T) {
 		{"convert", expr(opConst1u+5, 0xff, 0xff, 0xff, 0xff, opConvert, u8, opConvert, 0, opStackValue), "value 0xff derived constant"},
 		{"convert sign", expr(opConst1u+4, 0xfe, 0xff, 0xff, 0xff, opGNUConvert, i32, opConvert, 0, opStackValue), "value 0xfffffffffffffffe derived constant"},
 		{"const_type", expr(opConstType, i32, 4, 0xff, 0xff, 0xff, 0xff, opConstType, i32, 4, 2, 0, 0, 0, opDiv, opConvert, 0, opStackValue), "value 0x0 derived constant"},
-		{"regval_type", expr(opRegvalType, 1, u8, opStackValue), "value 0x3 exact computed from r1"},
+		{"regval_type", expr(opRegvalType, 1, u8, opStackValue), "value 0x3 exact computed: r1"},
 		{"deref_type", expr(opConst1u, 0xfe, opDerefType, 1, u8, opStackValue), "value 0xff derived constant"},
 		{"two types", expr(opLit0, opLit0, opConvert, i32, opPlus), "damaged lost an operator on two types"},
 		{"floating", expr(opLit0, opConvert, f64), "operator lost operator on type double"},
@@ -242,11 +242,11 @@ func TestNumber(t *testing.T) {
 		expr []byte
 		want string
 	}{
-		{expr(opReg0+2), "0x203 exact r2"},
-		{expr(opBreg0+6, 1), "0x604 derived computed from r6, saved"},
+		{expr(opReg0 + 2), "0x203 exact r2"},
+		{expr(opBreg0+6, 1), "0x604 derived computed: r6, saved"},
 		{expr(opEntryValue, 1, opReg0+5), "0x77 derived r5 at entry"},
-		{expr(opLit0+3), "0x3 derived constant"},
-		{expr(opReg0+9), "0x0 lost r9 was not saved"},
+		{expr(opLit0 + 3), "0x3 derived constant"},
+		{expr(opReg0 + 9), "0x0 lost r9 was not saved"},
 		{expr(opReg0, opPiece, 4), "0x0 lost a value in pieces"},
 	}
 	for _, tt := range tests {

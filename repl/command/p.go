@@ -185,6 +185,9 @@ func runP(t *Target, c *repl.Call) error {
 		}
 		resultRecord.Emit(c.Out, &result{text: text, plain: name != "" && isNamed(r.Value, s, name), cpu: r.CPU,
 			number: s.Record(r.Value), val: r.Value, form: form, style: style})
+		if v, ok := t.local(text); ok {
+			c.Out.Note("%s is %s", text, provenance(&v.Provenance))
+		}
 	}
 	return nil
 }
