@@ -27,7 +27,7 @@ struct zone { unsigned long _watermark[4]; unsigned long watermark_boost; struct
 	unsigned long spanned_pages; unsigned long present_pages; char *name; unsigned long vm_stat[3]; };
 struct pglist_data { struct zone node_zones[2]; unsigned long node_start_pfn; unsigned long node_present_pages; unsigned long node_spanned_pages; int node_id;
 	struct per_cpu_nodestat *per_cpu_nodestats; };
-struct percpu_counter { int lock; s64 count; };`
+struct percpu_counter { int lock; s64 count; s32 *counters; };`
 
 const (
 	sysNode0, sysNode1 = 0xffff888000100000, 0xffff888000200000
@@ -199,6 +199,9 @@ struct swap_info_struct { unsigned long flags; unsigned int pages; unsigned int 
 	k.DefineSymbol("vm_committed_as", 0x5030)
 	k.Words(0x5000, 2000, 0, 50, 0, 0, 0, 0, 700)
 	k.Put(0x5030, "percpu_counter.count", 700)
+	k.Put(0x5030, "percpu_counter.counters", sysStats+0x180)
+	k.Bytes(sysStats+0x180, []byte{0xfe, 0xff, 0xff, 0xff})
+	k.Bytes(sysStats+0x1180, []byte{50, 0, 0, 0})
 	k.Words(0x5010, 50)
 	k.DefineSymbol("hstates", 0x6000)
 	k.Put(0x6000, "hstate.order", 9)
@@ -222,7 +225,7 @@ struct swap_info_struct { unsigned long flags; unsigned int pages; unsigned int 
 			t.Fatal(err)
 		}
 		got := ""
-		for _, a := range []Amount{u.Total, u.Free, u.Buffers, u.Cached, u.Slab, u.HugeTotal, u.HugeFree, u.SwapTotal, u.SwapUsed, u.CommitLimit, u.Committed} {
+		for _, a := range []Amount{u.Total, u.Free, u.Buffers, u.Cached, u.Slab, u.HugeTotal, u.HugeFree, u.SwapTotal, u.SwapUsed, u.CommitLimit, u.Committed, u.CommitPending} {
 			if a.Err != nil {
 				got += fmt.Sprintf("(%s) ", fault.ReasonOf(a.Err))
 			} else {
@@ -233,13 +236,13 @@ struct swap_info_struct { unsigned long flags; unsigned int pages; unsigned int 
 			t.Errorf("got  %s\nwant %s", got, want)
 		}
 	}
-	check(fmt.Sprintf("2000 201 0 %d 1500 1024 512 100 40 588 700 ", int64(math.MaxInt64-4)))
+	check(fmt.Sprintf("2000 201 0 %d 1500 1024 512 100 40 588 700 48 ", int64(math.MaxInt64-4)))
 	k.Words(0x5020, 4096) // in KiB; the ratio does not count then
-	check(fmt.Sprintf("2000 201 0 %d 1500 1024 512 100 40 1124 700 ", int64(math.MaxInt64-4)))
+	check(fmt.Sprintf("2000 201 0 %d 1500 1024 512 100 40 1124 700 48 ", int64(math.MaxInt64-4)))
 	k.Fail(0x2100, fault.Excluded) // the counters
 	k.Fail(0x8000, fault.Excluded) // the swap area
 	x := fmt.Sprint(fault.Excluded)
-	check(fmt.Sprintf("2000 201 0 (%s) (%s) 1024 512 (%s) (%s) (%s) 700 ", x, x, x, x, x))
+	check(fmt.Sprintf("2000 201 0 (%s) (%s) 1024 512 (%s) (%s) (%s) 700 48 ", x, x, x, x, x))
 
 	list, err := LoadHugePages(k)
 	if err != nil || len(list) != 1 || list[0].Name != "hugepages-2048kB" || list[0].Total != 2 {

@@ -26,18 +26,20 @@ type Usage struct {
 	HugeTotal, HugeFree Amount // of hugetlb, in pages of the usual size
 	SwapTotal, SwapUsed Amount // errors.Is(Err, ErrNoSwap) if the kernel has none
 
-	// What the kernel lets be promised in its strict mode, and what is promised
-	// without what CPUs have not added yet.
+	// What the kernel lets be promised in its strict mode, and what it compares
+	// with that.
 	CommitLimit, Committed Amount
+	CommitPending          Amount // promised, and kept by CPUs apart from Committed
 }
 
 type usageNeeds struct {
-	Total    kernel.Sym `need:"?_totalram_pages|totalram_pages"`
-	Ratio    kernel.Sym `need:"?sysctl_overcommit_ratio"`
-	KBytes   kernel.Sym `need:"?sysctl_overcommit_kbytes"`
-	Commited kernel.Sym `need:"?vm_committed_as"`
+	Total     kernel.Sym `need:"?_totalram_pages|totalram_pages"`
+	Ratio     kernel.Sym `need:"?sysctl_overcommit_ratio"`
+	KBytes    kernel.Sym `need:"?sysctl_overcommit_kbytes"`
+	Committed kernel.Sym `need:"?vm_committed_as"`
 
-	Count kernel.Field `need:"?percpu_counter.count"`
+	Count    kernel.Field `need:"?percpu_counter.count"`
+	Counters kernel.Field `need:"?percpu_counter.counters"` // s32 per CPU
 }
 
 // LoadUsage gathers the numbers; each that is missing says why.
@@ -229,10 +231,31 @@ func (u *Usage) commit(k kernel.View, n *usageNeeds) {
 		u.CommitLimit.Pages += u.SwapTotal.Pages
 	}
 	u.CommitLimit.Err = errors.Join(u.CommitLimit.Err, err)
-	if n.Commited == 0 || !n.Count.Present() {
+	if n.Committed == 0 || !n.Count.Present() {
 		u.Committed.Err = errors.New("no vm_committed_as")
 		return
 	}
-	u.Committed = longAt(k, kernel.Sym(n.Count.At(uint64(n.Commited))), "vm_committed_as")
+	u.Committed = longAt(k, kernel.Sym(n.Count.At(uint64(n.Committed))), "vm_committed_as")
 	u.Committed.Pages = max(0, u.Committed.Pages)
+	u.CommitPending = n.pending(k)
+}
+
+// pending is the sum of what CPUs keep of vm_committed_as.
+func (n *usageNeeds) pending(k kernel.View) (a Amount) {
+	if !n.Counters.Present() {
+		return a // one CPU
+	}
+	base, err := n.Counters.Uint(k, uint64(n.Committed))
+	cpus, err2 := k.PossibleCPUs()
+	a.Err = errors.Join(err, err2)
+	for i := 0; a.Err == nil && i < len(cpus); i++ {
+		var b [4]byte
+		off, err := k.PerCPUOffset(cpus[i])
+		if err == nil {
+			err = k.Read(b[:], base+off)
+		}
+		a.Pages += int64(int32(binary.LittleEndian.Uint32(b[:])))
+		a.Err = err
+	}
+	return a
 }

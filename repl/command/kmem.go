@@ -20,9 +20,10 @@ func kmem(t *Target) *repl.Command {
 		Detail: `
 With -s, one line for each cache of kernel objects: how large its objects are, how
 many are in use, and in how many slabs. With -S, also what each CPU and each node has
-for the cache, with every object of the slabs on their lists: [allocated], or free
-with the list that has it unless that is the slab's own. Full slabs are on no list;
---full finds them by looking at every page.
+for the cache, with every object of the slabs of CPUs: [allocated], or free with the
+list that has it unless that is the slab's own. --full shows the objects of the slabs
+on the nodes' lists, too, and those of full slabs, which are on no list and found by
+looking at every page.
 
 An operand restricts that to one cache by name, or to the slab that an address lies
 in. A list or a slab that makes no sense spoils only itself: numbers that cannot be
@@ -57,11 +58,11 @@ the JSON only. A number that cannot be read is never 0: the reason stands in its
 			{Name: "v", Help: "the areas of virtually contiguous memory, or that of an address"},
 			{Name: "I", Arg: "caches", Help: "do not look into these caches, a list of names"},
 			{Name: "P", Help: "the address is physical"},
-			{Name: "full", Help: "with -S: show full slabs, too"},
+			{Name: "full", Help: "with -S: show all objects, and full slabs"},
 		},
 		Examples: []repl.Example{
 			{Line: "kmem -s dentry", Help: "How many directory entries there are."},
-			{Line: "kmem -S kmalloc-32", Help: "Every object of that cache that is in a slab with room."},
+			{Line: "kmem -S --full kmalloc-32", Help: "Every object of that cache."},
 			{Line: "kmem ffff8935011fa0c0", Help: "What is at this address."},
 			{Line: "kmem -S=0,1 filp", Help: "The slabs of files that CPUs 0 and 1 have."},
 			{Line: "kmem -v ffffd0e300010100", Help: "The area of virtual memory around this address."},

@@ -125,7 +125,7 @@ func (l *cacheLister) list(n *slab.Node, which slab.NodeList, role string, liste
 			l.c.Out.Fault(fmt.Sprintf("NODE %d %s", n.ID, nodeListNames[which]), err)
 			continue
 		}
-		if l.only != nil { // no more than rows, as the CPUs are what was asked for
+		if l.rowsOnly() {
 			if shown == 1 {
 				slabRecord.Head(l.c.Out)
 			}
@@ -138,6 +138,12 @@ func (l *cacheLister) list(n *slab.Node, which slab.NodeList, role string, liste
 	if shown == 0 {
 		l.c.Out.Print("  (empty)\n")
 	}
+}
+
+// rowsOnly tells that the objects of slabs on a node's lists are not shown. With
+// SLAB, where CPUs have no slabs of their own, there would be none else.
+func (l *cacheLister) rowsOnly() bool {
+	return l.only != nil || l.full == nil && l.m.Allocator() != "SLAB"
 }
 
 // slab shows a slab with all of its objects.

@@ -16,8 +16,7 @@ import (
 var kmemUsagePart = kmemPart{
 	synopsis: "-i[=shared]",
 	options: []repl.Option{
-		{Name: "i", Help: "how memory is used: free, page cache, slabs, huge pages, swap, promised"},
-		{Name: "i=shared", Help: "the same, and how many pages have more than one user, from all page structures"},
+		{Name: "i", Assign: "shared", Help: "how memory is used: free, page cache, slabs, huge pages, swap, promised; with =shared also how many pages have more than one user, from all page structures"},
 	},
 	records: []output.Describer{usageRecord},
 	run:     kmemUsage,
@@ -29,7 +28,8 @@ type usageRow struct {
 	mm.Amount
 	of      string // the label of the whole that its share is of; "" for a whole
 	whole   int64
-	noShare bool // the whole is 0 and the share has no place in the text
+	noShare bool       // the whole is 0 and the share has no place in the text
+	pending *mm.Amount // what CPUs keep apart from it; nil if they keep nothing
 }
 
 func (r *usageRow) share() int64 {
@@ -64,6 +64,15 @@ var usageRecord = &output.Record[usageRow]{
 			}
 			return output.Int(r.share())
 		}},
+		{Name: "pending", Help: "committed: pages that CPUs have counted and not yet added; /proc/meminfo has them, the kernel's check against the limit has not", Get: func(r *usageRow) output.Value {
+			if r.pending == nil {
+				return output.Null()
+			}
+			if r.pending.Err != nil {
+				return output.Fault(r.pending.Err)
+			}
+			return output.Int(r.pending.Pages)
+		}},
 		{Name: "fault", Help: "why the number is not known, null if it is", Get: func(r *usageRow) output.Value { return output.Fault(r.Err) }},
 	},
 	Text: func(b []byte, r *usageRow) []byte {
@@ -97,7 +106,10 @@ func kmemUsage(ctx context.Context, t *Target, c *repl.Call) error {
 		return err
 	}
 	var shared *mm.Amount
-	if c.Has("i=shared") {
+	if how, ok := c.Value("i"); ok && how != "" {
+		if how != "shared" {
+			return c.Usage("-i=shared is the only form with an argument")
+		}
 		if shared, err = countShared(ctx, t, c); err != nil {
 			return err
 		}
@@ -128,7 +140,7 @@ func kmemUsage(ctx context.Context, t *Target, c *repl.Call) error {
 	s.whole("COMMIT LIMIT", u.CommitLimit)
 	s.of = "TOTAL LIMIT"
 	s.noShare = u.CommitLimit.Pages == 0
-	s.part("COMMITTED", u.Committed)
+	s.emit(usageRow{label: "COMMITTED", Amount: u.Committed, of: s.of, whole: s.total.Pages, noShare: s.noShare, pending: &u.CommitPending})
 	return s.err
 }
 
