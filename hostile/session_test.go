@@ -40,7 +40,11 @@ var allLines = []string{
 	"sym init_task", "sym ffffffff81000000", "sym -q schedule", "sym -m shmbug", "search -k deadbeef", "search -p 12345678", "search -c victim",
 	"bt", "bt -a", "bt -f 1", "bt -F 1", "bt -T", "bt -e", "bt -E", "bt -l -s", "bt -p", "foreach bt", "foreach task -R pid,mm",
 	"kmem -s", "kmem -S kmalloc-32", "kmem -S --full task_struct", "kmem init_task", "kmem -s list", "rd -SS init_stack 64", "rd -S init_task 32",
-	"ipcs", "ipcs -M", "ipcs -s", "ipcs -q", "dis schedule", "dis -l -r schedule", "vm", "files", "mount", "net", "dev", "irq", "timer", "pte 8000000001a11163",
+	"bt -V", "bt -FF", "foreach bt -V", "frame 7", "down", "args", "locals", "up", "frame",
+	"kmem -i", "kmem -V", "kmem -n", "kmem -z", "kmem -o", "kmem -h", "kmem -g", "kmem -f", "kmem -F", "kmem -v", "kmem -p", "kmem 1000000", "kmem ffffc90000000000",
+	"slabcheck", "whatis init_stack", "whatis ffff9b6d00a38d00", "search -a ffff9b6d008dda00", "search -g ffff9b6d008dda00", "cmpval 2f 5c",
+	"ipcs", "ipcs -M", "ipcs -s", "ipcs -q", "ipcs -ma", "dis schedule", "dis -l -r schedule", "dis -s schedule 3", "vm", "vm -p", "vm -m 1", "foreach vm", "files", "files -p 1",
+	"foreach files", "foreach vtop -u 400000", "pte 8000000001a11163",
 	"set 1", "ps -a 1", "vtop -u 400000", "task", "set -p",
 }
 
