@@ -20,7 +20,7 @@ var layers = [][]string{
 	{"elffile", "kdump", "value", "repl/output"},
 	{"debuginfo", "vmcore", "expr"},
 	{"kernel"},
-	{"walk", "klog", "search"},
+	{"walk", "klog", "search", "livetext"},
 	{"task", "mm", "unwind", "sysinfo"},
 	{"slab", "ipc", "vfs", "frame"},
 	{"identify", "replay", "slabcheck"},

@@ -11,6 +11,7 @@ import (
 	"github.com/kdive/kdive/repl"
 	"github.com/kdive/kdive/repl/output"
 	"github.com/kdive/kdive/value"
+	"golang.org/x/arch/x86/x86asm"
 )
 
 // disRow is one instruction.
@@ -27,6 +28,10 @@ type disRow struct {
 	newLn  bool // print file and line in front
 	hex    bool // offsets in hexadecimal
 	user   bool
+
+	annotated bool   // -a
+	frame     int    // of the current task that executes it, -1 if none
+	string    string // that an operand points to
 }
 
 var disRecord = &output.Record[disRow]{
@@ -44,12 +49,24 @@ var disRecord = &output.Record[disRow]{
 			}
 			return output.Null()
 		}},
+		{Name: "frame", Help: "frame of the current task that executes it, 0 the innermost (-a)", Get: func(r *disRow) output.Value {
+			if !r.annotated || r.frame < 0 {
+				return output.Null()
+			}
+			return output.Int(r.frame)
+		}},
+		{Name: "string", Help: "constant string that an operand is the address of (-a), quoted", Get: func(r *disRow) output.Value { return optional(r.string) }},
 		{Name: "file", Help: "source file (-l)", Get: func(r *disRow) output.Value { return optional(r.file) }},
 		{Name: "line", Help: "line in the file (-l)", Get: func(r *disRow) output.Value { return nonZero(uint64(r.line)) }},
 	},
 	Text: func(b []byte, r *disRow) []byte {
 		if r.newLn {
 			b = fmt.Appendf(b, "%s: %d\n", r.file, r.line)
+		}
+		if r.annotated && r.frame >= 0 {
+			b = append(b, "=> "...)
+		} else if r.annotated {
+			b = append(b, "   "...)
 		}
 		switch {
 		case !r.known:
@@ -59,7 +76,11 @@ var disRecord = &output.Record[disRow]{
 		default:
 			b = fmt.Appendf(b, "0x%x <%s>:\t", r.in.PC, nameOffset(r.symbol, r.offset, r.hex))
 		}
-		return append(append(append(b, r.text...), r.mark...), '\n')
+		b = append(append(b, r.text...), r.mark...)
+		if r.string != "" {
+			b = append(append(b, "  "...), r.string...)
+		}
+		return append(b, '\n')
 	},
 }
 
@@ -86,27 +107,38 @@ func nameOffset(symbol string, offset uint64, hex bool) string {
 func dis(t *Target) *repl.Command {
 	return &repl.Command{
 		Name:     "dis",
-		Synopsis: "[-rflxd] [--vmlinux] [--intel] address | symbol | (expression) [count]\n-u address [count]",
+		Synopsis: "[-rflaxd] [--vmlinux] [--intel] address | symbol | (expression) [count]\n-s [--source dir] address | symbol [count]\n--diff [address | symbol]\n-u address [count]",
 		Summary:  "disassemble code",
 		Detail: `
 A symbol shows its whole function, an address the instruction there up to the end of its
 function, or count instructions. The code is that of the dump, as the kernel patched it
-(alternatives, static calls, ftrace); --vmlinux shows that of the file.`,
+(alternatives, static calls, ftrace); --vmlinux shows that of the file.
+
+--diff shows where the two differ and which patching made the difference, decided
+by the tables that the kernel has for it and checked against what the patching has
+to make of the code; what nothing explains is "unexplained". Without an operand it
+goes over all code of the kernel image and shows the unexplained alone.`,
 		Options: []repl.Option{
 			{Name: "r", Help: "from the start of the function up to the address; with a count the last ones"},
 			{Name: "f", Help: "from the address to the end of the function; one within an instruction means the next"},
 			{Name: "l", Help: "print source file and line in front of the instructions they belong to"},
 			{Name: "u", Help: "the address is a user virtual address of the current task"},
+			{Name: "s", Help: "the source instead: some lines in front and the rest of the function, or count lines"},
+			{Name: "source", Arg: "dir", Help: "directory with the kernel's sources, for -s; it is remembered"},
+			{Name: "a", Help: "mark with => what the frames of the current task execute, and show strings that operands point to"},
+			{Name: "b", Arg: "bytes", Help: "behind every ud2 so many bytes are no code; it is remembered"},
 			{Name: "x", Help: "offsets in hexadecimal"},
 			{Name: "d", Help: "offsets in decimal"},
 			{Name: "vmlinux", Help: "the code of the vmlinux in place of the dump's"},
+			{Name: "diff", Help: "where the dump's code differs from that of the vmlinux, and what patched it"},
 			{Name: "intel", Help: "Intel syntax"},
 		},
 		Examples: []repl.Example{
 			{Line: "dis -rl ffffffff9c69bc60", Help: "What led to an address, with source lines."},
 			{Line: "dis schedule 10", Help: "Ten instructions."},
+			{Line: "dis --diff", Help: "How the kernel patched itself, and whether anything else changed its code."},
 		},
-		Records: []output.Describer{disRecord},
+		Records: []output.Describer{disRecord, sourceRecord, diffRecord, diffCountRecord},
 		Run:     func(ctx context.Context, c *repl.Call) error { return runDis(ctx, t, c) },
 	}
 }
@@ -118,6 +150,8 @@ type disPlan struct {
 	start, end uint64 // code to decode from and to; end 0 is not known
 	addr       uint64
 	count      int // 0 for all
+	asked      int // the count of the call
+	afterUD2   int // bytes to pass over
 	back       bool
 	forward    bool
 	lines      bool
@@ -132,12 +166,36 @@ const (
 )
 
 func runDis(ctx context.Context, t *Target, c *repl.Call) error {
+	t.sources = append(t.sources, c.Values("source")...)
+	if text, ok := c.Value("b"); ok {
+		n, err := repl.ParseNumber(text)
+		if err != nil || n > 64 {
+			return fmt.Errorf("invalid number of bytes: %s", text)
+		}
+		t.afterUD2 = int(n)
+		if len(c.Args) == 0 {
+			c.Out.Note("bytes skipped behind ud2: %d", n)
+			return nil
+		}
+	}
+	switch {
+	case c.Has("diff"):
+		return runDiff(ctx, t, c)
+	case c.Has("s"):
+		return runSource(t, c)
+	}
 	p, err := t.planDis(c)
 	if err != nil {
 		return err
 	}
 	if !p.user && p.end == 0 {
 		c.Warn("%x: no associated kernel symbol found", p.addr)
+	}
+	var marks *codeMarks
+	if c.Has("a") {
+		if marks, err = t.codeMarks(); err != nil {
+			return err
+		}
 	}
 	rows, err := p.decode(ctx)
 	file, line := "", 0
@@ -149,6 +207,9 @@ func runDis(ctx context.Context, t *Target, c *repl.Call) error {
 				file, line = f, l
 			}
 		}
+		if marks != nil {
+			r.annotated, r.frame, r.string = true, marks.frame(&r.in), marks.text(&r.in)
+		}
 		disRecord.Emit(c.Out, r)
 	}
 	return err
@@ -159,7 +220,7 @@ func (t *Target) planDis(c *repl.Call) (*disPlan, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &disPlan{k: k, mem: k, back: c.Has("r"), forward: c.Has("f"), lines: c.Has("l"), hex: c.Radix() == 16, user: c.Has("u")}
+	p := &disPlan{k: k, mem: k, afterUD2: t.afterUD2, back: c.Has("r"), forward: c.Has("f"), lines: c.Has("l"), hex: c.Radix() == 16, user: c.Has("u")}
 	p.style = disasm.Style{Intel: c.Has("intel"), ShiftByOne: true, Name: p.name}
 	switch {
 	case p.back && p.forward:
@@ -172,7 +233,7 @@ func (t *Target) planDis(c *repl.Call) (*disPlan, error) {
 		if err != nil || n == 0 || n > maxInstructions {
 			return nil, fmt.Errorf("invalid count: %s", c.Args[1])
 		}
-		p.count = int(n)
+		p.count, p.asked = int(n), int(n)
 	}
 	if p.addr, err = t.address(c.Args[0]); err != nil {
 		return nil, err
@@ -266,8 +327,12 @@ func (p *disPlan) decode(ctx context.Context) ([]*disRow, error) {
 			r.mark = " [FTRACE NOP]"
 		}
 		rows = append(rows, r)
-		code = code[in.Len:]
-		pc += uint64(in.Len)
+		next := in.Len
+		if in.Op == x86asm.UD2 {
+			next += p.afterUD2
+		}
+		code = code[min(next, len(code)):]
+		pc += uint64(next)
 	}
 }
 

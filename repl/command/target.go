@@ -10,6 +10,7 @@ import (
 	"github.com/kdive/kdive/debuginfo"
 	"github.com/kdive/kdive/kernel"
 	"github.com/kdive/kdive/kernel/scope"
+	"github.com/kdive/kdive/livetext"
 	"github.com/kdive/kdive/repl"
 	"github.com/kdive/kdive/value"
 	"github.com/kdive/kdive/vmcore"
@@ -28,7 +29,10 @@ type Target struct {
 	frame    *selection
 	memory   memoryModels
 
-	scanStacks bool // bt does what bt -o does (bt -O)
+	text       *livetext.Model // see runDiff; nil until needed
+	sources    []string        // where source files are (dis --source)
+	afterUD2   int             // bytes behind ud2 that are no code (dis -b)
+	scanStacks bool            // bt does what bt -o does (bt -O)
 
 	expressions *scope.Scope // with the history of results; nil until needed
 	modulesUsed bool         // the types of all modules are in use
