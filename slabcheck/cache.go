@@ -130,15 +130,13 @@ func (c *cacheCheck) reciprocal(buf []byte, size uint32) {
 	x := c.member(CacheSize, f, buf, "the size is %d, and what to divide by it with is that of another", size)
 	x.Found, x.Expected = append([]byte(nil), b...), word(want, 6)
 	// Which of the two is wrong? The size of which this is the reciprocal.
-	if m := found & 0xffffffff; m > 1 {
-		sh := uint(found>>40&0xff) + uint(found>>32&0xff)
-		if sh < 32 {
-			guess := uint64(1) << (32 + sh) / (m + 1<<32 - 1)
-			for _, s := range [...]uint64{guess, guess + 1} {
-				if s > 0 && s < 1<<31 && reciprocalOf(uint32(s)) == found {
-					c.sizeWrong = true
-					x = c.member(CacheSize, &c.n.Size, buf, "the size is %d, and what to divide by it with is that of %d", size, s).want(s)
-				}
+	m, sh := found&0xffffffff, uint(found>>40&0xff)+uint(found>>32&0xff)
+	if m != 0 && sh < 32 {
+		guess := uint64(1) << (32 + sh) / (m + 1<<32 - 1)
+		for _, s := range [...]uint64{guess, guess + 1} {
+			if s > 0 && s < 1<<31 && s != uint64(size) && reciprocalOf(uint32(s)) == found {
+				c.sizeWrong = true
+				x = c.member(CacheSize, &c.n.Size, buf, "the size is %d, and what to divide by it with is that of %d", size, s).want(s)
 			}
 		}
 	}

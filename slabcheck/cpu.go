@@ -248,7 +248,9 @@ func (c *cacheCheck) cpuPartial(cpu int, addr uint64) {
 		}
 		seen[at] = true
 		list = append(list, s)
-		c.take(at, role{kind: roleCPUPartial, node: s.Node, cpu: cpu})
+		if !c.take(at, role{kind: roleCPUPartial, node: s.Node, cpu: cpu}) {
+			return // what follows is of another list
+		}
 		link, member = n.Next.At(at), n.Next.Path
 		if at, err = n.Next.Uint(c.k, at); err != nil {
 			c.cannot(err)

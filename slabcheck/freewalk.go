@@ -159,12 +159,9 @@ func (w *freeWalk) recover(found uint64) (want uint64, ok bool) {
 		return 0, true
 	}
 	best, tie := 65, false
-	for i := range w.s.Objects {
+	for i, n := range w.chains() {
 		o := w.s.Object(i)
-		if w.seen.has(i) || w.chain(o, rest+1) != rest {
-			continue
-		}
-		if _, held := w.c.held[o]; held {
+		if _, held := w.c.held[o]; held || n != rest {
 			continue
 		}
 		switch d := bits.OnesCount64(o ^ found); {
@@ -183,20 +180,20 @@ func (w *freeWalk) recoverAny() (want uint64, ok bool) {
 	if !w.c.Layout().Mixed {
 		return 0, false // any word of an allocated object may look like a free pointer
 	}
+	chains := w.chains()
 	led := newObjectSet(w.s.Objects)
-	var starts []int
-	for i := range w.s.Objects {
-		if w.seen.has(i) || w.own.has(i) || w.chain(w.s.Object(i), w.s.Objects) < 0 {
+	for i, n := range chains {
+		if n < 0 || w.own.has(i) {
 			continue
 		}
-		starts = append(starts, i)
-		next, _, err := w.s.NextFree(w.s.Object(i))
-		if j, ok := w.s.Index(next); ok && err == nil {
-			led.set(j)
+		if next, _, err := w.s.NextFree(w.s.Object(i)); err == nil {
+			if j, ok := w.s.Index(next); ok {
+				led.set(j)
+			}
 		}
 	}
-	for _, i := range starts {
-		if led.has(i) {
+	for i, n := range chains {
+		if n < 0 || led.has(i) || w.own.has(i) {
 			continue
 		}
 		if ok {
@@ -207,20 +204,47 @@ func (w *freeWalk) recoverAny() (want uint64, ok bool) {
 	return want, ok
 }
 
-// chain is the number of objects from one on to the end, -1 if there is none up
-// to limit, or if it comes to what is on the list already.
-func (w *freeWalk) chain(at uint64, limit int) int {
-	n := 0
-	for ; at != 0; n++ {
-		i, ok := w.s.Index(at)
-		if !ok || n >= limit || w.seen.has(i) {
-			return -1
+// chains is, for each object that is not on the list, how many there are from it
+// on to the end of what its free pointer leads to; -1 if that does not end, or
+// comes to what is on the list.
+func (w *freeWalk) chains() []int {
+	const todo, end = -2, -3
+	next, length := make([]int, w.s.Objects), make([]int, w.s.Objects)
+	for i := range next {
+		length[i], next[i] = todo, -1
+		if w.seen.has(i) {
+			length[i] = -1
+			continue
 		}
-		next, _, err := w.s.NextFree(at)
+		to, _, err := w.s.NextFree(w.s.Object(i))
 		if err != nil {
-			return -1
+			length[i] = -1
+		} else if j, ok := w.s.Index(to); ok {
+			next[i] = j
+		} else if to == 0 {
+			next[i] = end
 		}
-		at = next
 	}
-	return n
+	var way []int
+	for i := range next {
+		way = way[:0]
+		at := i
+		for at >= 0 && length[at] == todo {
+			length[at] = -1 // until it is known; of a cycle for good
+			way = append(way, at)
+			at = next[at]
+		}
+		n := -1
+		switch {
+		case at == end:
+			n = 0
+		case at >= 0:
+			n = length[at]
+		}
+		for j := len(way) - 1; j >= 0 && n >= 0; j-- {
+			n++
+			length[way[j]] = n
+		}
+	}
+	return length
 }

@@ -41,17 +41,18 @@ func (r role) String() string {
 	return "no list"
 }
 
-// take notes where a slab is held, once.
-func (c *cacheCheck) take(addr uint64, r role) {
+// take notes where a slab is held, once; it reports whether it was the first.
+func (c *cacheCheck) take(addr uint64, r role) bool {
 	if old, twice := c.roles[addr]; twice {
 		f := finding(ListTwice, "slab %#x is held by %v and by %v", addr, old, r)
 		f.Page, f.Node, f.CPU = addr, r.node, r.cpu
 		f.Slab, _ = c.m.SlabOf(addr)
 		f.window, f.touches = true, []uint64{addr, c.Addr}
 		c.add(f)
-		return
+		return false
 	}
 	c.roles[addr] = r
+	return true
 }
 
 // nodes checks what a cache has for NUMA nodes.

@@ -163,7 +163,7 @@ func (ck *checker) vote() {
 		}
 	}
 	ck.common.partialFlag = flagged > partial/2
-	ck.common.partialFrozen = kept == 0 || frozen > kept/2
+	ck.common.partialFrozen = 2*frozen >= kept
 }
 
 // usesMasks looks at a few slabs of more than a page.
