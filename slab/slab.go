@@ -41,12 +41,13 @@ type Model struct {
 	sal    slabNeeds
 	slub   bool
 
-	direct struct{ start, end uint64 }
-	pages  pageArray
-	recent recentPages
-	nodes  int // ids of NUMA nodes are below
-	fence  *fence
-	tracks tracker
+	direct  struct{ start, end uint64 }
+	pages   pageArray
+	recent  recentPages
+	nodes   int // ids of NUMA nodes are below
+	fence   *fence
+	tracks  tracker
+	aliases aliases
 
 	caches []*Cache
 	byAddr map[uint64]*Cache

@@ -25,7 +25,8 @@ list that has it unless that is the slab's own. --full shows the objects of the 
 on the nodes' lists, too, and those of full slabs, which are on no list and found by
 looking at every page.
 
-An operand restricts that to one cache by name, or to the slab that an address lies
+An operand restricts that to one cache by name, which may be that of a cache that was
+merged with another, or to the slab that an address lies
 in. A list or a slab that makes no sense spoils only itself: numbers that cannot be
 right are a question mark, and a warning says why.
 
@@ -136,7 +137,7 @@ func kmemCaches(ctx context.Context, t *Target, c *repl.Call) error {
 		}
 		return nil
 	}
-	return l.one(ctx, caches, c.Args[0])
+	return l.one(ctx, c.Args[0])
 }
 
 // cacheLister shows caches.
@@ -169,12 +170,10 @@ func (l *cacheLister) all(ctx context.Context, caches []*slab.Cache) error {
 }
 
 // one shows the caches of a name, else what an address lies in.
-func (l *cacheLister) one(ctx context.Context, caches []*slab.Cache, operand string) error {
-	var named []*slab.Cache
-	for _, x := range caches {
-		if x.Name == operand {
-			named = append(named, x)
-		}
+func (l *cacheLister) one(ctx context.Context, operand string) error {
+	named := l.m.Named(operand)
+	if len(named) > 0 && named[0].Name != operand {
+		l.c.Out.Note("%s was merged with %s", operand, named[0].Name)
 	}
 	if named != nil {
 		return l.all(ctx, named)

@@ -41,6 +41,7 @@ var cacheRecord = &output.Record[cacheRow]{
 				return fmt.Sprintf("%dk", kernel.PageSize<<r.Order>>10)
 			}},
 		{Name: "name", Head: "  NAME", Verb: "%s", Help: "name of the cache; of merged ones, the first", Get: func(r *cacheRow) output.Value { return output.String(r.Name) }},
+		{Name: "aliases", Help: "names of caches that were merged with it", Get: func(r *cacheRow) output.Value { return output.Strings(r.Aliases()) }},
 		{Name: "ignored", Help: "whether -I left the cache out; then nothing is counted", Get: func(r *cacheRow) output.Value { return output.Bool(r.ignored) }},
 		{Name: "fault", Help: "why numbers are missing or may be wrong, null if they are right", Get: func(r *cacheRow) output.Value { return output.Fault(r.usage.Err) }},
 	},

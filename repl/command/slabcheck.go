@@ -120,16 +120,10 @@ func (t *Target) showFindings(ctx context.Context, c *repl.Call, list []*slabche
 
 // namedCaches are the caches that operands name, nil if there are no operands.
 func (t *Target) namedCaches(m *slab.Model, args []string) ([]*slab.Cache, error) {
-	all, _ := m.Caches()
 	var caches []*slab.Cache
 	for _, arg := range args {
-		named := len(caches)
-		for _, x := range all {
-			if x.Name == arg {
-				caches = append(caches, x)
-			}
-		}
-		if len(caches) > named {
+		if named := m.Named(arg); named != nil {
+			caches = append(caches, named...)
 			continue
 		}
 		addr, err := t.address(arg)
