@@ -15,7 +15,7 @@ import (
 func kmem(t *Target) *repl.Command {
 	return addKmemParts(&repl.Command{
 		Name:     "kmem",
-		Synopsis: "-s|-S|-S=cpus [-I cache,...] [cache|address]\n-s list\n-S --full [cache]\n-f|-F [address ...]\n-v [address ...]\n[-P] address ...",
+		Synopsis: "-s|-S|-S=cpus [-I cache,...] [cache|address]\n-s list\n-S --full [cache]\n-f|-F [address ...]\n-v [address ...]\n-l|-L a|i|ai\n[-P] address ...",
 		Summary:  "show kernel memory: caches of objects, and what an address is",
 		Detail: `
 With -s, one line for each cache of kernel objects: how large its objects are, how
@@ -39,6 +39,11 @@ that breaks is followed from its other end, too.
 With -v, the areas of vmalloc, vmap and ioremap, or those that hold an address; a
 physical address stands for all areas that map its page.
 
+With -l, the lists by which the kernel chooses pages to reclaim, of each memory cgroup
+and node, with their pages: the classic active, inactive and unevictable ones, and where
+the kernel has generations, those by number; the two youngest count as active. -L shows
+every page.
+
 With an address alone: the symbol, the object and its slab, the task, the block of free
 pages, the area of virtual memory, the page structure, and who uses the page: its type,
 the compound page, the file whose contents it has, and the processes whose page tables
@@ -57,6 +62,8 @@ the JSON only. A number that cannot be read is never 0: the reason stands in its
 			{Name: "f", Help: "the free pages by zone, order and migrate type, or the block that an address is in"},
 			{Name: "F", Help: "the same with every block"},
 			{Name: "v", Help: "the areas of virtually contiguous memory, or that of an address"},
+			{Name: "l", Arg: "a|i|ai", Help: "the LRU lists that have pages: active ones (a), inactive ones (i) or both"},
+			{Name: "L", Arg: "a|i|ai", Help: "the same with every page"},
 			{Name: "I", Arg: "caches", Help: "do not look into these caches, a list of names"},
 			{Name: "P", Help: "the address is physical"},
 			{Name: "full", Help: "with -S: show all objects, and full slabs"},
@@ -70,7 +77,7 @@ the JSON only. A number that cannot be read is never 0: the reason stands in its
 		},
 		Records: []output.Describer{cacheRecord, cacheNameRecord, slabCPURecord, slabNodeRecord, slabRecord, slabObjectRecord,
 			symRecord, contextRecord, pageRecord,
-			zoneFreeRecord, freeAreaRecord, freeBlockRecord, cpuListRecord, freeTotalRecord, freePageRecord, vmareaRecord, pageUserRecord, pageMapperRecord},
+			zoneFreeRecord, freeAreaRecord, freeBlockRecord, cpuListRecord, freeTotalRecord, freePageRecord, vmareaRecord, pageUserRecord, pageMapperRecord, lruRecord, lruPageRecord},
 		Run: func(ctx context.Context, c *repl.Call) error { return runKmem(ctx, t, c) },
 	})
 }
@@ -82,6 +89,12 @@ func runKmem(ctx context.Context, t *Target, c *repl.Call) error {
 	switch {
 	case c.Has("s") || c.Has("S"):
 		return kmemCaches(ctx, t, c)
+	case c.Has("l"):
+		which, _ := c.Value("l")
+		return kmemLRU(ctx, t, c, which, false)
+	case c.Has("L"):
+		which, _ := c.Value("L")
+		return kmemLRU(ctx, t, c, which, true)
 	case c.Has("r"):
 		return errNoRootCaches
 	case c.Has("f"), c.Has("F"):

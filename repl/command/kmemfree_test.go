@@ -147,3 +147,20 @@ func TestKmemFormErrors(t *testing.T) {
 		}
 	}
 }
+
+// The lists have what the node counts, but for pages that CPUs have not yet put
+// there.
+func TestKmemLRU(t *testing.T) {
+	text, rows := tinyCheck(t, "kmem -l ai", "lru-list.cgroup_name")
+	want := "LRU_LIST          LRUVEC            NODE    PAGES  LIST            CGROUP\nffffffffbeca5bc0  ffffffffbeca5bc0     0     1822  inactive_anon   -\n" +
+		"ffffffffbeca5bd0  ffffffffbeca5bc0     0      564  active_anon     -\n"
+	if text != want || len(rows) != 2 {
+		t.Errorf("%d rows, text\n%s", len(rows), text)
+	}
+	if pages := tinyText(t, "kmem -L a"); strings.Count(pages, "\nffffdd75c0") != 564 {
+		t.Errorf("%d lines", strings.Count(pages, "\n"))
+	}
+	if got := tinyFailure(t, "kmem -l x"); !strings.Contains(got, "-l and -L take") {
+		t.Errorf("%s", got)
+	}
+}
