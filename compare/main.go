@@ -140,18 +140,32 @@ func compareCommands(o options, d dump, rules judge.Rules) ([]judge.Comparison, 
 	if err != nil {
 		return nil, err
 	}
-	commands := judge.Commands(facts)
+	wide, err := peers.script(d, "wide", judge.WideScript())
+	if err != nil {
+		return nil, err
+	}
+	if err := facts.AddWide(wide.text); err != nil {
+		return nil, err
+	}
+	more := judge.Wide(facts)
 	if o.also != "" {
-		more, err := os.ReadFile(o.also)
+		also, err := os.ReadFile(o.also)
 		if err != nil {
 			return nil, err
 		}
-		commands = append(commands, strings.Split(strings.TrimSpace(string(more)), "\n")...)
+		more = append(more, strings.Split(strings.TrimSpace(string(also)), "\n")...)
 	}
-	var crash answer
+	var crash, crashMore answer // what is kept for tests, and what is not
+	commands := judge.Commands(facts)
 	if d.crash {
 		if crash, err = peers.crash(d, commands); err != nil {
 			return nil, err
+		}
+		if crashMore, err = peers.crash(d, more); err != nil {
+			return nil, err
+		}
+		if n := strings.Count(crashMore.text, "\n"+judge.CrashPrompt); n < len(more) {
+			return nil, fmt.Errorf("crash answered %d of %d commands", n, len(more))
 		}
 	}
 	if o.facts != "" {
@@ -159,11 +173,11 @@ func compareCommands(o options, d dump, rules judge.Rules) ([]judge.Comparison, 
 			return nil, err
 		}
 	}
-	kdive, err := runKdive(o.kdive, d, judge.Session(commands, facts))
+	kdive, err := runKdive(o.kdive, d, judge.Session(append(commands, more...), facts))
 	if err != nil {
 		return nil, err
 	}
-	results := judge.Compare(rules, d.name, crash.text, facts, kdive)
+	results := judge.Compare(rules, d.name, crash.text+crashMore.text, facts, kdive)
 	if !d.crash {
 		return results, nil
 	}

@@ -24,11 +24,11 @@ type answer struct {
 	version string
 }
 
-func (p peers) drgn(d dump) (answer, error) { return p.script(d, "facts.py", judge.Script()) }
+func (p peers) drgn(d dump) (answer, error) { return p.script(d, "facts", judge.Script()) }
 
-// script is what drgn says when it runs a script.
+// script runs a program in drgn.
 func (p peers) script(d dump, name, script string) (answer, error) {
-	path := filepath.Join(p.cache, name)
+	path := filepath.Join(p.cache, name+".py")
 	if err := os.MkdirAll(p.cache, 0o755); err != nil {
 		return answer{}, err
 	}

@@ -12,7 +12,8 @@ type Facts struct {
 	Tasks   []map[string]any
 	Modules []map[string]any
 	Log     []map[string]any
-	Structs []map[string]any // fields task, value
+	Structs []map[string]any            // fields task, value
+	Wide    map[string][]map[string]any // by kind, see wide.py; nil in kept facts
 }
 
 // ParseFacts reads what facts.py printed.
@@ -89,7 +90,7 @@ func (f *Facts) Queries() []Query {
 			return taskStruct(r, dump, s, rows)
 		}})
 	}
-	return q
+	return append(q, f.wideQueries()...)
 }
 
 // psFields are fields of kdive's records of tasks and what they are in the

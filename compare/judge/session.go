@@ -3,7 +3,6 @@ package judge
 import (
 	"cmp"
 	_ "embed"
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -72,7 +71,13 @@ func Session(commands []string, f *Facts) []string {
 const asJSON = " | json"
 
 // Mark is the command that prints the line before the output of a command.
-func Mark(command string) string { return fmt.Sprintf("echo '%s%s'", Prompt, command) }
+func Mark(command string) string {
+	quote := "'"
+	if strings.Contains(command, quote) {
+		quote = `"`
+	}
+	return "echo " + quote + Prompt + command + quote
+}
 
 // Comparison is the outcome for one command.
 type Comparison struct {
