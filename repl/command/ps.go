@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"sort"
 	"strings"
 
 	"github.com/kdive/kdive/repl"
@@ -281,21 +280,15 @@ var stateCountRecord = &output.Record[stateCount]{
 
 func countStates(c *repl.Call, table *task.Table, tasks []*task.Task) {
 	counts := map[string]int{}
+	var order []string // of the first task in each state, as in crash
 	for _, x := range tasks {
-		counts[table.StateCode(x.State)]++
-	}
-	// The order of crash, then whatever else there is.
-	order := []string{"RU", "IN", "UN", "ID", "ST", "TR", "ZO", "DE", "SW", "PA", "WA", "NE"}
-	var rest []string
-	for code := range counts {
-		if !strings.Contains(strings.Join(order, " "), code) {
-			rest = append(rest, code)
+		code := table.StateCode(x.State)
+		if counts[code] == 0 {
+			order = append(order, code)
 		}
+		counts[code]++
 	}
-	sort.Strings(rest)
-	for _, code := range append(order, rest...) {
-		if n := counts[code]; n > 0 {
-			stateCountRecord.Emit(c.Out, &stateCount{code, n})
-		}
+	for _, code := range order {
+		stateCountRecord.Emit(c.Out, &stateCount{code, counts[code]})
 	}
 }
