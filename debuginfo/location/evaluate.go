@@ -286,6 +286,8 @@ func (e *evaluator) read(addr uint64, size int) (uint64, error) {
 		return 0, lostError{NoOperator, fmt.Sprintf("operator that reads %d bytes", size)}
 	}
 	var b [8]byte
-	err := e.m.Read(b[:size], addr)
-	return number(b[:size]), err
+	if err := e.m.Read(b[:size], addr); err != nil {
+		return 0, err
+	}
+	return number(b[:size]), e.known(Provenance{Class: Exact, How: "memory"})
 }
