@@ -58,7 +58,7 @@ func (u *Unwinder) candidate(t *Thread, s *Stack, at, pc uint64, names map[strin
 	f.Regs.Set(RSP, f.SP)
 	tr := &Trace{Thread: *t}
 	u.walk(tr, t, f, m)
-	if regs == nil && tr.Complete || regs != nil && u.passes(tr, regs) {
+	if regs == nil && tr.Complete || regs != nil && u.passes(tr, regs, m) {
 		return tr
 	}
 	return nil
@@ -66,7 +66,7 @@ func (u *Unwinder) candidate(t *Thread, s *Stack, at, pc uint64, names map[strin
 
 // passes reports whether a trace comes by a set of registers: in a frame, or in
 // what an exception saved.
-func (u *Unwinder) passes(tr *Trace, regs *PtRegs) bool {
+func (u *Unwinder) passes(tr *Trace, regs *PtRegs, m memory) bool {
 	ip, _ := regs.Get(RIP)
 	sp, _ := regs.Get(RSP)
 	same := func(p *PtRegs) bool {
@@ -83,10 +83,26 @@ func (u *Unwinder) passes(tr *Trace, regs *PtRegs) bool {
 			return true
 		}
 		if f.SP == sp && u.sameFunction(f.CallSite(), ip) {
+			u.join(tr, i, regs, m)
 			return true // the call came after, somewhere in the function
 		}
 	}
 	return false
+}
+
+// join takes the frames above frame i as they follow from the registers of the
+// note, which are of frame i: a trace that began on the stack knows few registers.
+func (u *Unwinder) join(tr *Trace, i int, regs *PtRegs, m memory) {
+	w := &Trace{}
+	u.walk(w, &tr.Thread, u.fromRegs(&tr.Thread, regs), m)
+	if len(w.Frames) < 2 || len(tr.Frames) < i+2 {
+		return
+	}
+	if a, b := &w.Frames[1], &tr.Frames[i+1]; a.PC != b.PC || a.SP != b.SP || a.Exact != b.Exact {
+		return
+	}
+	tr.Frames = append(tr.Frames[:i+1], w.Frames[1:]...)
+	tr.User, tr.Complete, tr.Err = w.User, w.Complete, w.Err
 }
 
 func (u *Unwinder) sameFunction(a, b uint64) bool {
