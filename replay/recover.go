@@ -3,6 +3,7 @@ package replay
 import (
 	"encoding/binary"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/kdive/kdive/debuginfo/location"
@@ -26,7 +27,18 @@ func (p *point) known(r unwind.Reg) (uint64, location.Provenance) {
 	if p.err != nil || int(r) >= len(hardware) {
 		return lost(location.NoRegister, p.err)
 	}
-	return p.answered(p.value(p.facts.State.Regs[hardware[r]].Expr))
+	return p.answered(p.held(hardware[r]))
+}
+
+// held is what a register held where the frame stands, with the instruction that
+// put it there.
+func (p *point) held(n int) (symbolic.Value, error) {
+	h := p.facts.State.Regs[n]
+	v, err := p.value(h.Expr)
+	if err == nil && h.By != 0 && !slices.Contains(v.Via, h.By) {
+		v.Via = append(slices.Clone(v.Via), h.By)
+	}
+	return v, err
 }
 
 // EntryRegister implements frame.Recoverer.
@@ -61,7 +73,7 @@ func (p *point) answered(v symbolic.Value, err error) (uint64, location.Provenan
 
 // Words of provenance.
 const (
-	how     = "by replay"
+	how     = "replay"
 	changed = "from memory that may have changed since"
 )
 

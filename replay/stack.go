@@ -2,6 +2,7 @@ package replay
 
 import (
 	"errors"
+	"slices"
 	"sync"
 
 	"github.com/kdive/kdive/replay/symbolic"
@@ -184,9 +185,9 @@ func (p *point) fromCaller(n int) (symbolic.Value, error) {
 	}
 	p.s.up++
 	defer func() { p.s.up-- }()
-	v, err := c.fn.Value(c.facts.State.Regs[n].Expr, &c.facts)
+	v, err := c.held(n)
 	if err == nil {
-		v.Via = append(v.Via, c.pc)
+		v.Via = append(slices.Clone(v.Via), c.pc)
 	}
 	return v, err
 }

@@ -151,6 +151,49 @@ func TestHidden(t *testing.T) {
 	t.Logf("hidden: asked %d, equal %d + %d from memory; wrong %d + %d from memory", asked, equal, equalChanged, wrong, wrongChanged)
 }
 
+// TestSystemCalls compares what is derived of system calls with what the entry saved:
+// the number and the address of the registers.
+func TestSystemCalls(t *testing.T) {
+	opened, list := dump(t)
+	m := replay.New(opened.Kernel)
+	model := frame.New(opened.Kernel)
+	model.Recover = m
+	numbers, regs := 0, 0
+	for _, tr := range list {
+		tr := m.Extend(tr)
+		if tr.User == nil || tr.User.Addr == 0 {
+			continue
+		}
+		for i := range tr.Frames {
+			levels, _ := model.Levels(tr, i)
+			for _, l := range levels {
+				if l.Function != "x64_sys_call" && l.Function != "do_syscall_64" && !strings.HasPrefix(l.Function, "__x64_sys_") {
+					continue
+				}
+				for n := range l.Vars {
+					v := &l.Vars[n]
+					bits, err := v.Value.Uint()
+					switch {
+					case err != nil:
+					case v.Name == "regs" && v.Parameter:
+						if regs++; bits != tr.User.Addr {
+							t.Errorf("%s: regs = %#x, saved at %#x", l.Function, bits, tr.User.Addr)
+						}
+					case v.Name == "nr" && l.Function == "x64_sys_call":
+						if numbers++; bits != tr.User.OrigRAX {
+							t.Errorf("nr = %#x, saved was %#x", bits, tr.User.OrigRAX)
+						}
+					}
+				}
+			}
+		}
+	}
+	t.Logf("%d times regs, %d times nr", regs, numbers)
+	if regs == 0 {
+		t.Error("none")
+	}
+}
+
 func TestVariables(t *testing.T) {
 	opened, list := dump(t)
 	k := opened.Kernel

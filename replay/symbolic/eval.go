@@ -103,7 +103,7 @@ func (ev *evaluator) value(e *Expr) (Value, error) {
 // computed of, then memory.
 func (ev *evaluator) find(e *Expr) (Value, error) {
 	if e.isConst() {
-		return Value{Bits: e.C, Via: via(e.PC)}, nil
+		return Value{Bits: e.C}, nil // it has many origins
 	}
 	for _, f := range ev.facts.State.Facts {
 		if f.Expr == e {
