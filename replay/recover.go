@@ -73,7 +73,7 @@ func (p *point) answered(v symbolic.Value, err error) (uint64, location.Provenan
 
 // Words of provenance.
 const (
-	how     = "replay"
+	how     = "by replay"
 	changed = "from memory that may have changed since"
 )
 
@@ -97,7 +97,7 @@ func (m *Model) places(list []uint64) string {
 		switch {
 		case !ok:
 			continue
-		case i == maxPlaces:
+		case i == maxPlaces && len(list) > i+1:
 			fmt.Fprintf(&b, " and %d more", len(list)-i)
 			return b.String()
 		case b.Len() == 0:

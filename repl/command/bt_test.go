@@ -71,7 +71,7 @@ func TestBtTailCall(t *testing.T) {
 		t.Errorf("%d tail calls", n)
 	}
 	text = tinyText(t, "bt -V")
-	for _, want := range []string{"sfd = (struct shm_file_data *) 0xffff9b6d00a38d00  [derived: replay of ", "file = (struct file *) 0xffff9b6d00303100  [derived: replay of "} {
+	for _, want := range []string{"sfd = (struct shm_file_data *) 0xffff9b6d00a38d00  [derived: by replay of ", "file = (struct file *) 0xffff9b6d00303100  [derived: by replay of "} {
 		if !strings.Contains(text, want) {
 			t.Errorf("%q is missing in\n%s", want, text)
 		}
