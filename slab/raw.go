@@ -99,10 +99,9 @@ type Page struct {
 }
 
 // ScanPages visits what is marked as a slab in the page frames from first to
-// last, both included, and returns how many page structures could not be read.
-// Slabs of up to 1024 pages are seen whole if first and last are at multiples of
+// last, both included; fail gets those whose page structure cannot be read. Slabs of up to 1024 pages are seen whole if first and last are at multiples of
 // that. It can be called from several goroutines.
-func (m *Model) ScanPages(ctx context.Context, first, last uint64, visit func(p *Page)) (unread int) {
+func (m *Model) ScanPages(ctx context.Context, first, last uint64, visit func(p *Page), fail func(pfn uint64, err error)) {
 	s := pageVisitor{m: m, visit: visit}
 	buf := make([]byte, scanPages*m.pages.size)
 	for first <= last && ctx.Err() == nil {
@@ -115,8 +114,8 @@ func (m *Model) ScanPages(ctx context.Context, first, last uint64, visit func(p 
 		} else {
 			for i := range n {
 				one := b[:m.pages.size]
-				if m.k.Read(one, m.pages.address(first+i)) != nil {
-					unread++
+				if err := m.k.Read(one, m.pages.address(first+i)); err != nil {
+					fail(first+i, err)
 					continue
 				}
 				s.page(first+i, one)
@@ -125,7 +124,6 @@ func (m *Model) ScanPages(ctx context.Context, first, last uint64, visit func(p 
 		first += n
 	}
 	s.flush()
-	return unread
 }
 
 // pageVisitor gathers a first page and those that follow it.

@@ -278,6 +278,10 @@ func (c *cacheCheck) ownObject(addr uint64, what string, variable kernel.Sym, no
 		if _, _, image := c.k.SymbolAt(addr); image {
 			return true // of the first caches, in the image
 		}
+		if err := c.pageMissing(addr); err != nil {
+			c.cannot(err)
+			return true
+		}
 		x.Text += ", which is no object"
 	case o.Index < 0 || o.Offset != 0:
 		x.Text += ", which is not the start of an object"

@@ -5,6 +5,7 @@ import (
 	"math/bits"
 
 	"github.com/kdive/kdive/fault"
+	"github.com/kdive/kdive/kernel"
 	"github.com/kdive/kdive/slab"
 )
 
@@ -16,6 +17,20 @@ func missingMemory(err error) bool {
 		return false
 	}
 	return e.Reason == fault.Excluded || e.Reason == fault.Truncated || e.Reason == fault.Damaged
+}
+
+// pageMissing says why the structure of the page at an address of the direct map
+// is not in the dump; nil if it is, or if there is none.
+func (ck *checker) pageMissing(addr uint64) error {
+	start, end, _ := ck.k.DirectMap()
+	if addr < start || addr >= end {
+		return nil
+	}
+	_, err := ck.n.PageFlags.Uint(ck.k, ck.m.PageOf((addr-start)/kernel.PageSize))
+	if missingMemory(err) {
+		return err
+	}
+	return nil
 }
 
 // objectSet is a set of objects of a slab by their indexes.

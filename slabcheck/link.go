@@ -1,6 +1,9 @@
 package slabcheck
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // links is a doubly linked list under check. Addresses are those of struct
 // list_heads.
@@ -100,14 +103,13 @@ func (ck *checker) checkLinks(l *links, report func(Finding)) (entries []uint64,
 	if front.done {
 		return front.at, true, nil
 	}
-	stop := map[uint64]bool{}
-	for _, at := range front.at {
-		stop[at] = true
+	if missingMemory(front.err) {
+		return append(front.at, reversed(ck.follow(l, true, setOf(front.at)).at)...), false, front.err
 	}
-	back := ck.follow(l, true, stop)
-	entries = append(entries, front.at...)
-	for i := len(back.at) - 1; i >= 0; i-- {
-		entries = append(entries, back.at[i])
+	back := ck.follow(l, true, setOf(front.at))
+	entries = append(front.at, reversed(back.at)...)
+	if missingMemory(back.err) {
+		return entries, false, back.err
 	}
 	f, b := front.last, back.last
 	broken := func(at, found uint64, member string, want uint64, known bool, why string) {
@@ -141,4 +143,17 @@ func (ck *checker) checkLinks(l *links, report func(Finding)) (entries []uint64,
 	broken(f, front.link, "next", b, false, front.why)
 	broken(b, back.link, "prev", f, false, back.why)
 	return entries, false, nil
+}
+
+func setOf(list []uint64) map[uint64]bool {
+	set := map[uint64]bool{}
+	for _, at := range list {
+		set[at] = true
+	}
+	return set
+}
+
+func reversed(list []uint64) []uint64 {
+	slices.Reverse(list)
+	return list
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/binary"
+	"fmt"
 	"slices"
 	"sync"
 
@@ -33,29 +34,62 @@ type stray struct {
 // largest slab, so that no slab lies across.
 const scanBlock = 1 << 16
 
-// scan finds all slabs by the structures of all pages.
-func (ck *checker) scan(ctx context.Context) error {
-	type block struct{ first, last uint64 }
-	var blocks []block
-	start, end, _ := ck.k.DirectMap()
-	next := uint64(0)
-	for e := range ck.k.PhysExtents(0, end-start-1) {
-		first, last := e.Paddr>>kernel.PageShift, (e.Paddr+e.Size-1)>>kernel.PageShift
-		for first = max(first, next); first <= last; first = next {
-			next = min(last+1, (first/scanBlock+1)*scanBlock)
-			// Extents of filtered dumps are short: one block for what is near.
-			if n := len(blocks); n > 0 && blocks[n-1].first/scanBlock == first/scanBlock {
-				blocks[n-1].last = next - 1
-			} else {
-				blocks = append(blocks, block{first, next - 1})
+// block is a range of page frames, both ends included.
+type block struct{ first, last uint64 }
+
+// blocks are the page frames to look at: all that zones span, as a page that the
+// dump does not have may be a slab's, and all that the dump has.
+func (ck *checker) blocks() []block {
+	marked := map[uint64]bool{}
+	var list []block
+	add := func(first, last uint64, sure bool) {
+		for n := first / scanBlock; n <= last/scanBlock && n < maxBlocks; n++ {
+			if !marked[n] && (sure || ck.described(n*scanBlock)) {
+				marked[n] = true
+				list = append(list, block{n * scanBlock, (n+1)*scanBlock - 1})
 			}
 		}
 	}
+	start, end, _ := ck.k.DirectMap()
+	for e := range ck.k.PhysExtents(0, end-start-1) {
+		add(e.Paddr/kernel.PageSize, (e.Paddr+e.Size-1)/kernel.PageSize, true)
+	}
+	if ck.zones != nil {
+		for _, z := range ck.zones.spans {
+			add(z.first, z.first+z.pages-1, false)
+		}
+	}
+	last := (end-start)/kernel.PageSize - 1
+	list = slices.DeleteFunc(list, func(b block) bool { return b.first > last })
+	slices.SortFunc(list, func(a, b block) int { return cmp.Compare(a.first, b.first) })
+	return list
+}
+
+// described reports whether there are page structures, in the dump or not, of the
+// frames of a block: of each section of 128 MiB there are all or none.
+func (ck *checker) described(first uint64) bool {
+	const section = 1 << 15
+	for pfn := first; pfn < first+scanBlock; pfn += section {
+		if _, err := ck.n.PageFlags.Uint(ck.k, ck.m.PageOf(pfn)); err == nil || missingMemory(err) {
+			return true
+		}
+	}
+	return false
+}
+
+// maxBlocks bounds the scan: 64 TiB of memory.
+const maxBlocks = 1 << 18
+
+// scan finds all slabs by the structures of all pages.
+func (ck *checker) scan(ctx context.Context) error {
+	blocks := ck.blocks()
 	var mu sync.Mutex
 	return ck.parallel(ctx, len(blocks), func(i int) {
 		var found []slabRec
 		var strays []stray
-		unread := ck.m.ScanPages(ctx, blocks[i].first, blocks[i].last, func(p *slab.Page) {
+		missing := 0
+		var first error
+		ck.m.ScanPages(ctx, blocks[i].first, blocks[i].last, func(p *slab.Page) {
 			if p.Slab == nil {
 				strays = append(strays, ck.newStray(p))
 				return
@@ -69,10 +103,20 @@ func (ck *checker) scan(ctx context.Context) error {
 			}
 			rec.pending = ck.waitsForRCU(p)
 			found = append(found, rec)
+		}, func(pfn uint64, err error) {
+			if missingMemory(err) {
+				if missing++; first == nil {
+					first = fmt.Errorf("structure of page %#x: %w", pfn, err)
+				}
+			}
 		})
 		mu.Lock()
 		defer mu.Unlock()
-		_ = unread // page structures of memory that is not there
+		if missing > 0 {
+			ck.blind = true
+			ck.unread += missing
+			ck.unreadAt = append(ck.unreadAt, first)
+		}
 		ck.strays = append(ck.strays, strays...)
 		for _, r := range found {
 			c := ck.byCache[r.Cache]
@@ -134,7 +178,7 @@ func (ck *checker) vote() {
 		}
 	}
 	ck.common.masks = ck.usesMasks()
-	ck.loadZones()
+	ck.trustZones()
 	ck.common.colourOff = ck.usualColour()
 	ck.common.tids = ck.slub && ck.tidsTell()
 	flagged, frozen, partial, kept := 0, 0, 0, 0

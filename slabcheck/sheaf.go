@@ -80,6 +80,10 @@ func (c *cacheCheck) sheaf(at, from uint64, member string, capacity uint64, p sl
 	bootstrap := false
 	if o, ok := c.m.Find(at); !ok {
 		// The first sheaf of all is in the image.
+		if err := c.pageMissing(at); err != nil {
+			c.cannot(err)
+			return -1
+		}
 		if _, _, bootstrap = c.k.SymbolAt(at); !bootstrap {
 			c.add(here(SheafHeader, "%#x is no object", at))
 			return -1
@@ -182,6 +186,9 @@ func (c *cacheCheck) entries(at uint64, n int, p slab.Place, sure bool) {
 		switch {
 		case !ok && (c.inStray(v) || c.inUnmarked(v)):
 			continue // what is wrong is the slab's page
+		case !ok && c.pageMissing(v) != nil:
+			c.cannot(c.pageMissing(v))
+			continue
 		case !ok:
 			f.Text += ", which is in no slab"
 			f.window = false

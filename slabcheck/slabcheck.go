@@ -60,6 +60,7 @@ func Check(ctx context.Context, k slab.Memory, m *slab.Model, opt Options) (*Rep
 	if err := ck.load(); err != nil {
 		return nil, err
 	}
+	ck.loadZones()
 	if err := ck.scan(ctx); err != nil {
 		return nil, err
 	}
@@ -94,6 +95,7 @@ type checker struct {
 	byCache map[*slab.Cache]*cacheCheck
 	strays  []stray   // slabs of no cache
 	zones   *zoneBits // nil: not known
+	blind   bool      // page structures are missing in the dump: there may be more slabs
 	common  common
 
 	trackOnce sync.Once

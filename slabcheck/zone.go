@@ -32,8 +32,7 @@ type zoneBits struct {
 	spans     []span
 }
 
-// loadZones reads the spans of all zones. What cannot be read, or does not agree
-// with what most slabs say, is not checked.
+// loadZones reads the spans of all zones, if it can.
 func (ck *checker) loadZones() {
 	var n zoneNeeds
 	if ck.k.Bind(&n) != nil || n.Count.Value < 1 || n.Count.Value > 8 || n.ZoneSize <= 0 {
@@ -75,6 +74,15 @@ func (ck *checker) loadZones() {
 			}
 		}
 	}
+	ck.zones = &z
+}
+
+// trustZones drops the zones if most slabs do not agree with them.
+func (ck *checker) trustZones() {
+	z := ck.zones
+	if z == nil {
+		return
+	}
 	good, all := 0, 0
 	for _, c := range ck.caches {
 		for i := range c.slabs {
@@ -85,8 +93,8 @@ func (ck *checker) loadZones() {
 			}
 		}
 	}
-	if all > 0 && good > all*9/10 {
-		ck.zones = &z
+	if good <= all*9/10 {
+		ck.zones = nil
 	}
 }
 
