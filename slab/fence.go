@@ -109,3 +109,44 @@ func (m *Model) InFence(addr uint64) bool {
 	at, err := f.n.Addr.Uint(f.m.k, f.table+(i-1)*uint64(f.n.Size))
 	return err == nil && at >= f.pool && (at-f.pool)/(2*kernel.PageSize) == i
 }
+
+// GuardedObject is an object of KFENCE's pool.
+type GuardedObject struct {
+	Object uint64 // its address, 0 if the page was never used
+	Size   int64
+	Page   uint64 // the page that it is in
+	State  State
+	Meta   uint64 // struct kfence_metadata
+}
+
+// Guards are the objects of KFENCE's pool that were ever used, up to what cannot
+// be read.
+func (m *Model) Guards() []GuardedObject {
+	f := m.fence
+	if f == nil {
+		return nil
+	}
+	var list []GuardedObject
+	for i := uint64(1); i <= maxFence; i++ {
+		meta := f.table + (i-1)*uint64(f.n.Size)
+		addr, err := f.n.Addr.Uint(m.k, meta)
+		page := f.pool + i*2*kernel.PageSize
+		if err != nil || addr&^(kernel.PageSize-1) != page {
+			break // behind the last one
+		}
+		size, err := f.n.ObjSize.Uint(m.k, meta)
+		v, err2 := f.n.State.Uint(m.k, meta)
+		if err != nil || err2 != nil || int64(v) == f.n.Unused.Value {
+			continue
+		}
+		g := GuardedObject{Object: addr, Size: int64(min(size, kernel.PageSize)), Page: page, Meta: meta, State: Free}
+		switch {
+		case int64(v) == f.n.Allocated.Value:
+			g.State = Allocated
+		case f.n.Freeing.Present() && int64(v) == f.n.Freeing.Value:
+			g.State = Pending
+		}
+		list = append(list, g)
+	}
+	return list
+}

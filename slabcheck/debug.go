@@ -277,15 +277,41 @@ func (o *objectBytes) zones() {
 		}
 		return
 	}
-	fill := byte(redActive)
+	fill, opposite := byte(redActive), byte(redInactive)
 	if o.free {
-		fill = redInactive
+		fill, opposite = opposite, fill
+	}
+	if o.filled(-o.d.left, 0, opposite) && o.filled(o.d.size, o.d.inuse, opposite) {
+		o.otherState(fill, opposite)
+		return
 	}
 	o.check(RedLeft, -o.d.left, 0, fill, "red zone in front of")
 	o.check(RedRight, o.d.size, o.d.inuse, fill, "red zone behind")
 	if asked, ok := o.asked(); ok && c.extra && !o.free && asked <= o.d.size {
 		o.check(RedExtra, asked, o.d.size, fill, fmt.Sprintf("red zone behind the %d bytes that were asked for of", asked))
 	}
+}
+
+// filled reports whether a part that is not empty is filled with one byte.
+func (o *objectBytes) filled(from, to int64, fill byte) bool {
+	b := o.part(from, to)
+	return len(b) > 0 && other(b, fill) < 0
+}
+
+// otherState reports an object whose red zones are whole, and those of the other
+// state: it was put on a list without being freed, or taken off without being
+// allocated. While a CPU moves objects from one list to another, they are on none.
+func (o *objectBytes) otherState(fill, opposite byte) {
+	text := "the red zones of an object on no list say that it is free"
+	if o.free {
+		text = "the red zones of a free object say that it is allocated"
+	}
+	f := finding(RedState, "%s", text)
+	f.Slab, f.Object, f.Index, f.Sure = o.s.Slab, o.s.Object(o.i), o.i, o.sure
+	f.At, f.Offset = f.Object+uint64(o.d.size), o.d.size
+	f.Found, f.Expected = []byte{opposite}, []byte{fill}
+	f.window, f.touches, f.within = true, []uint64{f.Object}, o.s
+	o.c.add(f)
 }
 
 // asked is the size that kmalloc was asked for.

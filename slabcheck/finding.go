@@ -47,7 +47,8 @@ type Finding struct {
 	// Of a finding in flight: the frame that proves it.
 	Proof *Proof
 
-	touches []uint64 // addresses that a CPU in the middle of the update must hold
+	touches []uint64 // addresses that a CPU in the middle of the update must hold one of
+	within  *slabRec // or any address of this slab's memory
 	entry   uint64   // of a link: the list_head that it is in
 	window  bool     // an update that was interrupted shows this for a moment
 }

@@ -19,7 +19,7 @@ func (ck *checker) settle(list []*Finding) {
 			continue
 		}
 		for i := range frames {
-			if at := holds(&frames[i], f.touches); at != 0 {
+			if at := ck.holds(&frames[i], f); at != 0 {
 				f.Sure = InFlight
 				f.Proof = &Proof{CPU: frames[i].CPU, Function: frames[i].Function, PC: frames[i].PC, Holds: at}
 				break
@@ -28,9 +28,20 @@ func (ck *checker) settle(list []*Finding) {
 	}
 }
 
-func holds(f *Frame, touches []uint64) uint64 {
-	for _, at := range touches {
+// holds is an address that a CPU has in hand and must have, if it is to explain
+// the finding; 0 if it has none.
+func (ck *checker) holds(f *Frame, x *Finding) uint64 {
+	for _, at := range x.touches {
 		if at != 0 && slices.Contains(f.Words, at) {
+			return at
+		}
+	}
+	if x.within == nil {
+		return 0
+	}
+	size := uint64(kernel.PageSize) << x.within.Cache.Order
+	for _, at := range f.Words {
+		if at == x.within.Addr || at >= x.within.Base && at-x.within.Base < size {
 			return at
 		}
 	}

@@ -66,6 +66,9 @@ func Check(ctx context.Context, k slab.Memory, m *slab.Model, opt Options) (*Rep
 	}
 	ck.vote()
 	ck.checkCacheList()
+	if opt.Caches == nil {
+		ck.checkGuards()
+	}
 	caches := make([]*cacheCheck, 0, len(ck.caches))
 	for _, c := range ck.caches {
 		if opt.Caches == nil || slices.Contains(opt.Caches, c.Cache) {

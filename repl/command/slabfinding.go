@@ -163,7 +163,7 @@ func findingText(b []byte, f *findingRow) []byte {
 		}
 	}
 	b = fmt.Appendf(b, "%s: %s: %s: %s\n", f.Sure, f.Rule.ID, name, f.Text)
-	if f.Object != 0 {
+	if f.Object != 0 && f.Slab != nil && f.Index >= 0 {
 		b = fmt.Appendf(b, "    OBJECT    %016x #%d of slab %016x (%016x)\n", f.Object, f.Index, f.Page, f.Slab.Base)
 	} else if f.Page != 0 {
 		b = fmt.Appendf(b, "    SLAB      %016x", f.Page)
