@@ -121,7 +121,7 @@ func (w *wordFinder) user(pfn uint64) {
 		w.c.Warn("%v", r.err)
 		return
 	}
-	owners, err := mm.LoadOwners(w.t.Opened.Kernel, w.pages)
+	owners, err := w.t.owners()
 	if err == nil {
 		r.Owner, r.err = owners.Of(pfn)
 		w.mappers(owners, &r)

@@ -12,6 +12,7 @@ type memoryModels struct {
 	pages   loaded[mm.Pages]
 	buddy   loaded[mm.Buddy]
 	vmareas loaded[mm.VMAreas]
+	owners  loaded[mm.Owners]
 }
 
 // loaded is a model, or why there is none.
@@ -60,4 +61,15 @@ func (t *Target) vmareas() (*mm.VMAreas, error) {
 	t.memory.mu.Lock()
 	defer t.memory.mu.Unlock()
 	return t.memory.vmareas.get(func() (*mm.VMAreas, error) { return mm.LoadVMAreas(k) })
+}
+
+// owners tell whose memory a page of the opened kernel is.
+func (t *Target) owners() (*mm.Owners, error) {
+	pages, err := t.pages()
+	if err != nil {
+		return nil, err
+	}
+	t.memory.mu.Lock()
+	defer t.memory.mu.Unlock()
+	return t.memory.owners.get(func() (*mm.Owners, error) { return mm.LoadOwners(t.Opened.Kernel, pages) })
 }
