@@ -7,7 +7,11 @@ import (
 
 // memory are the commands that show all of the memory's allocators; what single
 // addresses are comes from MemoryCommands.
-var memory = []string{"kmem -f", "kmem -F", "kmem -v"}
+var memory = []string{
+	"kmem -f", "kmem -F", "kmem -v",
+	"kmem -i", "kmem -i=shared", "kmem -V", "kmem -n", "kmem -z", "kmem -o", "kmem -h", "kmem -g", "kmem -g 4080",
+	"kmem -p", "kmem -m flags,mapping,_refcount,_mapcount", "kmem -p 1000", "kmem -s", "kmem -S", "kmem -s -I dentry,pid",
+}
 
 // physicalSamples is how many physical addresses are asked for, all within the
 // memory of the smallest dump.

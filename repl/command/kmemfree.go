@@ -3,6 +3,7 @@ package command
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/kdive/kdive/kernel"
 	"github.com/kdive/kdive/mm"
@@ -57,6 +58,12 @@ func (l *freeLister) all(ctx context.Context) error {
 	for i, z := range zones {
 		if i > 0 {
 			l.c.Out.Print("\n")
+		}
+		if i == 0 || z.Node != zones[i-1].Node {
+			if i > 0 {
+				l.c.Out.Print(strings.Repeat("-", 74) + "\n\n")
+			}
+			l.nodeHead(z)
 		}
 		total.counter += z.Free
 		row := zoneRow{z, l.pages}
@@ -157,11 +164,19 @@ func (l *freeLister) holding(addr uint64) error {
 	return nil
 }
 
+// nodeHead is the heading of a zone's node on machines with several.
+func (l *freeLister) nodeHead(z *mm.Zone) {
+	if zones, _ := l.b.Zones(); len(zones) > 0 && zones[0].Node != zones[len(zones)-1].Node {
+		l.c.Out.Printf("NODE\n %2d\n", z.Node)
+	}
+}
+
 // block shows where a free page is.
 func (l *freeLister) block(addr, pfn uint64, f *mm.Free) {
 	r := freePageRow{Free: f, asked: addr, number: pfn - f.Head, name: l.b.TypeName(f.Type), zone: zoneRow{f.Zone, l.pages}}
 	r.physical = !l.t.Opened.Kernel.IsKernelAddress(addr)
 	if !l.c.Out.JSON() {
+		l.nodeHead(f.Zone)
 		zoneFreeRecord.Head(l.c.Out)
 		zoneFreeRecord.Emit(l.c.Out, &r.zone)
 	}
