@@ -66,13 +66,13 @@ func (r *logRow) appendText(b []byte) []byte {
 	default:
 		b = fmt.Appendf(b, "[%5d.%06d] ", r.Time/1e9, r.Time%1e9/1000)
 	}
-	indent := len(b) - start // lines after the first stand below the text
 	if r.form.caller {
 		b = fmt.Appendf(b, "[%6s] ", r.Caller)
 	}
 	if r.form.level {
 		b = fmt.Appendf(b, "<%x>", r.Priority())
 	}
+	indent := len(b) - start // lines after the first stand below the text
 	b = append(b, strings.ReplaceAll(r.Text, "\n", "\n"+strings.Repeat(" ", indent))...)
 	b = append(b, '\n')
 	if r.form.dict && r.Subsystem != "" {

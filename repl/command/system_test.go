@@ -112,6 +112,9 @@ func TestLog(t *testing.T) {
 	if got := tinyText(t, "log -T"); !strings.HasPrefix(got, "[Sat Nov 21 04:34:4") {
 		t.Errorf("log -T: %.80q", got)
 	}
+	if got := tinyText(t, "log -dm"); !strings.Contains(got, "\n                  SUBSYSTEM=") {
+		t.Errorf("log -dm: what belongs to a record does not stand below its text")
+	}
 	if got := tinyText(t, "log -c"); !strings.HasPrefix(got, "[    0.000000] [    T0] Linux") {
 		t.Errorf("log -c: %.80q", got)
 	}
