@@ -12,7 +12,7 @@ import (
 func frameCommand(t *Target) *repl.Command {
 	return &repl.Command{
 		Name:     "frame",
-		Synopsis: "[number]",
+		Synopsis: "[-r] [number]",
 		Summary:  "select or print a frame of the current task",
 		Detail: `
 The number is the one that bt prints; without it the selected frame is printed, the
@@ -26,11 +26,12 @@ commands know them. A word that is an address operand means the value of a point
 number, the address of a structure: struct file filp. Words of hexadecimal digits stay
 numbers. $rbx is a register of the frame, the first frame's if none was selected. The
 choice ends when another task becomes the current one.`,
+		Options: []repl.Option{{Name: "r", Help: "its registers, too, and where their values come from"}},
 		Examples: []repl.Example{
 			{Line: "frame 3", Help: "Select frame 3."},
 			{Line: "frame", Help: "Print the selected frame."},
 		},
-		Records: []output.Describer{frameRecord, registersRecord, variableRecord},
+		Records: []output.Describer{frameRecord, registersRecord, frameRegisterRecord},
 		Run: func(_ context.Context, c *repl.Call) error {
 			switch len(c.Args) {
 			case 0:
@@ -56,7 +57,7 @@ func step(t *Target, name, where string, sign int) *repl.Command {
 		Summary:  "select the frame " + where,
 		Detail:   "From the selected frame, by one frame or more; see help frame.",
 		Examples: []repl.Example{{Line: name, Help: "By one."}, {Line: name + " 2", Help: "By two."}},
-		Records:  []output.Describer{frameRecord, registersRecord, variableRecord},
+		Records:  []output.Describer{frameRecord, registersRecord},
 		Run: func(_ context.Context, c *repl.Call) error {
 			n := uint64(1)
 			if len(c.Args) > 0 {
@@ -111,6 +112,9 @@ func (t *Target) moveFrame(c *repl.Call, to func(*selection) int, choose bool) e
 		}
 	}
 	p.frame(s.trace, i)
+	if c.Has("r") {
+		return t.frameRegisters(c)
+	}
 	return nil
 }
 
@@ -169,6 +173,8 @@ func runVariables(t *Target, c *repl.Call, what string, parameters bool) error {
 	if err != nil && len(levels) == 0 {
 		return err
 	}
+	style := t.style(c)
+	style.Level = 1 // members of structures stand deeper than the names
 	shown := 0
 	for i := range levels {
 		l := &levels[i]
@@ -179,7 +185,7 @@ func runVariables(t *Target, c *repl.Call, what string, parameters bool) error {
 			if v := &l.Vars[j]; v.Parameter == parameters {
 				shown++
 				variableRecord.Emit(c.Out, &variableRow{task: s.task, position: s.index, frame: &s.trace.Frames[s.index], level: l, depth: i, Variable: v,
-					style: t.style(c), indent: "  "})
+					style: style, indent: "  "})
 			}
 		}
 	}

@@ -67,12 +67,23 @@ func TestFrameOperands(t *testing.T) {
 		{[]string{"up 1000", "frame"}, "entry_SYSCALL_64_after_hwframe+"},
 		{[]string{"up 1000", "down 1000", "args"}, "  cycles = 2480005  [exact: r9]\n"},
 		{[]string{"args -f 10"}, "do_exit\n  code = 0  [derived: rdi at the function's entry: passed by do_group_exit: "},
-		{[]string{"locals -f 8"}, "  tlb = {\n  mm = 0xffff9b6d00a3f400,\n"},
+		{[]string{"locals -f 8"}, "  tlb = {\n    mm = 0xffff9b6d00a3f400,\n"},
+		{[]string{"frame -r 7"}, "  rbx: ffff9b6d00ac3a80  [derived: rbx, saved at ffffa92d00237d90 by __shm_close]\n"},
+		{[]string{"frame -r 7"}, "  rip: ffffffffbe2e6e58  [exact: rip] <vma_close+24>\n"},
+		{[]string{"frame -r 7"}, "   r9: <lost>            [lost: r9 was not saved]\n"},
 		{[]string{"frame 7", "p init_task.pid"}, "= 0\n"},
 	}
 	for _, tt := range tests {
 		if out := tinyText(t, tt.lines...); !strings.Contains(out, tt.want) {
 			t.Errorf("%s: no %q in\n%s", strings.Join(tt.lines, "; "), tt.want, out)
+		}
+	}
+}
+
+func TestFrameRows(t *testing.T) {
+	for _, line := range []string{"frame -r 7", "args -f 7", "locals -f 8", "down", "up 3"} {
+		if _, rows := tinyCheck(t, line, "variable.value.text", "variable.value"); len(rows) == 0 {
+			t.Errorf("%s: no rows", line)
 		}
 	}
 }
