@@ -83,6 +83,7 @@ func (c *cacheCheck) fields(buf []byte) {
 		c.add(c.member(CacheSize, &n.ObjectSize, buf, "objects of %d bytes are %d bytes apart", objectSize, size))
 		return
 	}
+	c.extraFields(buf, objectSize)
 	if c.slub {
 		c.subFields(buf, size, objectSize)
 	} else {

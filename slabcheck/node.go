@@ -67,6 +67,8 @@ func (c *cacheCheck) nodes() {
 			c.nodeCount(NrPartial, id, node, &c.sub.NrPartial, partial, "slabs on the partial list")
 			if c.tracksFull() {
 				c.nodeList(id, node, &c.sub.Full, roleFull)
+			} else {
+				c.untracked(id, node)
 			}
 			continue
 		}

@@ -8,6 +8,7 @@ import (
 func (c *cacheCheck) pages(s *slabRec) {
 	c.pageTails(s)
 	c.pageZone(s)
+	c.owners(s)
 	if c.common.haveRefs && s.refs != c.common.refs {
 		f := finding(PageCount, "the page of slab %#x has a reference count of %d", s.Addr, s.refs)
 		f.Slab, f.At, f.Member, f.Offset = s.Slab, c.n.PageRefs.At(s.Addr), c.n.PageRefs.Path, c.n.PageRefs.Offset

@@ -17,6 +17,7 @@ var (
 	CacheCount  = rule("cache-refcount", "cache", "a cache has users")
 	CacheObject = rule("cache-object", "cache", "a cache and what it has for nodes are allocated objects of the right caches")
 	CacheCPU    = rule("cache-percpu", "cache", "the per-CPU pointer leads to memory of every CPU")
+	CacheUse    = rule("cache-use", "cache", "constructor, user copies and the slabs that CPUs keep fit the cache")
 	CacheLimit  = rule("cache-partial-limit", "cache", "a node keeps 5 to 10 partial slabs that are empty, unless that was set")
 	CacheRandom = rule("cache-random", "cache", "the number that free pointers are mixed with is the one that they were mixed with")
 	CacheSeq    = rule("cache-random-seq", "cache", "the random order of objects in new slabs names each object once")
@@ -42,6 +43,7 @@ var (
 	SlabFrozen  = rule("slab-frozen", "page", "slabs of CPUs are frozen, others are not")
 	SlabPartial = rule("slab-partial-flag", "page", "slabs on the partial list of a node are flagged so, others are not")
 	SlabMem     = rule("slab-memory", "page", "the first object and the array of free objects are where the slab's colour puts them")
+	SlabOwners  = rule("slab-owners", "page", "the array of who is charged for objects is an allocated object, large enough")
 
 	FreeHead    = rule("free-head", "free list", "the head of a free list is an object of the slab")
 	FreePointer = rule("free-pointer", "free list", "a free pointer leads to an object of the slab")

@@ -83,16 +83,17 @@ func Check(ctx context.Context, k slab.Memory, m *slab.Model, opt Options) (*Rep
 
 // checker is one run of Check.
 type checker struct {
-	k     slab.Memory
-	m     *slab.Model
-	opt   Options
-	slub  bool
-	n     needs
-	sub   subNeeds
-	sal   salNeeds
-	flags flags
-	wipes bool // objects are wiped when they are freed
-	cpus  []int
+	k         slab.Memory
+	m         *slab.Model
+	opt       Options
+	slub      bool
+	n         needs
+	sub       subNeeds
+	sal       salNeeds
+	extraNeed extraNeeds
+	flags     flags
+	wipes     bool // objects are wiped when they are freed
+	cpus      []int
 
 	caches  []*cacheCheck
 	byCache map[*slab.Cache]*cacheCheck
@@ -153,6 +154,7 @@ func (ck *checker) load() error {
 	if err != nil {
 		return fmt.Errorf("slabcheck: %w", err)
 	}
+	_ = ck.k.Bind(&ck.extraNeed) // all optional
 	ck.flags = ck.n.cacheFlags()
 	ck.wipes = ck.keyEnabled()
 	if ck.cpus, err = ck.k.PossibleCPUs(); err != nil {
