@@ -91,7 +91,7 @@ func (p *point) pointer(in *disasm.Inst, mem *disasm.Mem) (uint64, bool) {
 // through which register: arch/x86/lib/retpoline.S.
 func (m *Model) thunk(addr uint64) (reg int, ok bool) {
 	name, _, ok := m.v.SymbolAt(addr)
-	if !ok || !strings.HasPrefix(name, "__x86_indirect_") {
+	if !ok || !strings.Contains(name, "__x86_indirect_") { // also behind __pi_
 		return 0, false
 	}
 	var code [48]byte

@@ -141,7 +141,8 @@ func (s *search) run(from uint64) {
 		for _, x := range j.to {
 			target := s.m.through(x.target)
 			sym, ok := s.m.v.FindSymbol(target)
-			if !ok {
+			if !ok { // code that the kernel generated: it may lead anywhere
+				s.failed = s.failed || !s.blind
 				continue
 			}
 			next := route{append(slices.Clone(w.funcs), at), append(slices.Clone(w.jumps), x.pc)}
