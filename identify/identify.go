@@ -18,6 +18,7 @@ import (
 	"github.com/kdive/kdive/slab"
 	"github.com/kdive/kdive/task"
 	"github.com/kdive/kdive/unwind"
+	"github.com/kdive/kdive/vfs"
 	"github.com/kdive/kdive/walk"
 )
 
@@ -56,6 +57,10 @@ type Model struct {
 	pageOnce sync.Once
 	pages    *pageReader // nil if there is none
 
+	filesOnce sync.Once
+	files     *vfs.Model        // nil if there is none
+	paths     map[uint64]string // by directory entry
+
 	traceMu sync.Mutex
 	traces  map[*task.Task]*unwind.Trace
 
@@ -86,7 +91,7 @@ type Model struct {
 // New makes the model of a kernel. It reads nothing.
 func New(k *kernel.Kernel, c Config) *Model {
 	return &Model{k: k, c: c, w: walk.New(k),
-		traces: map[*task.Task]*unwind.Trace{},
+		paths: map[uint64]string{}, traces: map[*task.Task]*unwind.Trace{},
 		shapes: map[*ctype.Type][]pointer{}, shared: map[*slab.Cache][]Typing{}, users: map[*slab.Cache]int{},
 		byCache: map[*slab.Cache]Typing{}, bySymbol: map[symbolKey]Typing{},
 		learned: map[uint64]Typing{}, asked: map[uint64]bool{}, members: map[memberKey]Member{}}

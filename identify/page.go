@@ -10,23 +10,19 @@ import (
 
 // Page is what the structure of a page says about who uses it.
 type Page struct {
-	Paddr   uint64   // physical address of the page
-	Type    string   // UsedPage: "table", "offline" and so on; "" if the page has no type
-	Mapping uint64   // FilePage: address_space, AnonPage: anon_vma
-	Index   uint64   // FilePage, AnonPage: in pages of the file or of the area
-	Inode   uint64   // FilePage
-	Free    *mm.Free // FreePage
+	Paddr uint64   // physical address of the page
+	Type  string   // UsedPage: "table", "offline" and so on; "" if the page has no type
+	Owner mm.Owner // FilePage, AnonPage
+	Free  *mm.Free // FreePage
 }
 
 // pageNeeds are how the kernel tells pages apart (include/linux/page-flags.h,
 // mm_types.h), and where its image is.
 type pageNeeds struct {
-	Host     kernel.Field `need:"address_space.host"`
-	Back     kernel.Field `need:"?inode.i_mapping"`
-	Reserved kernel.Enum  `need:"PG_reserved"`
-	Text     kernel.Sym   `need:"_text"`
-	TextEnd  kernel.Sym   `need:"_etext"`
-	End      kernel.Sym   `need:"_end"`
+	Reserved kernel.Enum `need:"PG_reserved"`
+	Text     kernel.Sym  `need:"_text"`
+	TextEnd  kernel.Sym  `need:"_etext"`
+	End      kernel.Sym  `need:"_end"`
 }
 
 // pageReader reads page structures.
@@ -34,16 +30,11 @@ type pageReader struct {
 	k     *kernel.Kernel
 	n     pageNeeds
 	pages *mm.Pages
-	buddy *mm.Buddy // nil if the lists of free pages cannot be read
+	buddy *mm.Buddy  // nil if the lists of free pages cannot be read
+	users *mm.Owners // nil if they cannot be told
 	image struct{ start, size, phys uint64 }
 	freed []atomic.Uint32 // by page of the image: 0 not looked at yet, 1 it is the image's, 2 given back
 }
-
-// Bits of page.mapping: the rest is an anon_vma, or nothing of ours.
-const (
-	anonBit = 1
-	movable = 2
-)
 
 var errNoPages = errors.New("the page structures were not found")
 
@@ -68,6 +59,9 @@ func (r *pageReader) load() error {
 	}
 	if b, err := mm.LoadBuddy(r.k, r.pages); err == nil {
 		r.buddy = b
+	}
+	if o, err := mm.LoadOwners(r.k, r.pages); err == nil {
+		r.users = o
 	}
 	phys, _, err := r.k.Translate(uint64(r.n.Text))
 	r.image.start, r.image.size, r.image.phys = uint64(r.n.Text), uint64(r.n.End-r.n.Text), phys
@@ -100,7 +94,7 @@ func (m *Model) readPage(p *Place, paddr uint64) bool {
 	case folio.Type != "":
 		p.Page.Type = folio.Type
 	default:
-		r.owner(p, &folio.Head, pfn-folio.PFN)
+		r.owner(p, pfn)
 	}
 	return true
 }
@@ -119,30 +113,21 @@ func (r *pageReader) free(p *Place, pfn uint64) bool {
 	return ok
 }
 
-// owner reads the mapping of a page; nth is which page of a compound page it is.
-func (r *pageReader) owner(p *Place, head *mm.Page, nth uint64) {
-	mapping := head.Mapping
-	if int64(mapping) >= 0 || mapping&movable != 0 {
+// owner is for pages of files and processes.
+func (r *pageReader) owner(p *Place, pfn uint64) {
+	if r.users == nil {
 		return
 	}
-	if mapping&anonBit != 0 {
+	o, err := r.users.Of(pfn)
+	switch {
+	case err != nil || o.Kind == mm.NoOwner:
+		return
+	case o.Kind == mm.FileOwner:
+		p.Kind = FilePage
+	default:
 		p.Kind = AnonPage
-		p.Page.Mapping, p.Page.Index = mapping&^anonBit, head.Index+nth
-		return
 	}
-	// The word may be anything of who allocated the page: an address_space
-	// belongs to an inode that knows it.
-	host, err := r.n.Host.Uint(r.k, mapping)
-	if err != nil || int64(host) >= 0 {
-		return
-	}
-	if r.n.Back.Present() {
-		if back, err := r.n.Back.Uint(r.k, host); err != nil || back != mapping {
-			return
-		}
-	}
-	p.Kind = FilePage
-	p.Page.Mapping, p.Page.Index, p.Page.Inode = mapping, head.Index+nth, host
+	p.Page.Owner = o
 }
 
 // imageAddress is the address in the kernel image of a physical one.

@@ -20,6 +20,7 @@ type Reader struct {
 	ram    window
 	dec    decoder
 	desc   [descriptorSize]byte
+	ahead  ahead
 	in     [PageSize]byte // compressed
 	page   []byte         // decompressed, for reads of less than a page
 }
@@ -102,7 +103,7 @@ func (r *Reader) fetch(dst []byte, pfn uint64) (fault.Reason, string) {
 		return fault.Truncated, fmt.Sprintf("page data at %#x of %d bytes", d.offset, p.Src.Size())
 	}
 	in := r.in[:d.size]
-	if err := source.ReadFull(p.Src, in, int64(d.offset)); err != nil {
+	if err := r.ahead.read(in, p.Src, int64(d.offset)); err != nil {
 		return fault.Truncated, "page data: " + tell(err)
 	}
 	if err := r.dec.decode(dst, in, d.flags); err != nil {

@@ -57,6 +57,7 @@ type identity struct {
 	waits    slab.Place // where a free object is
 	stateErr error
 	caller   string // of a VirtualArea
+	user     identify.User
 
 	typed, inMember, framed bool
 
@@ -81,6 +82,8 @@ func identityAt(k *kernel.Kernel, m *identify.Model, addr uint64) *identity {
 				x.member, x.inMember = identify.MemberAt(t, int64(x.frame.Offset))
 			}
 		}
+	case identify.FilePage, identify.AnonPage:
+		x.user, _ = m.UserAt(&x.Place)
 	case identify.VirtualArea:
 		if name, off, ok := k.SymbolAt(x.Area.Caller); ok && x.Area.Caller != 0 {
 			x.caller = fmt.Sprintf("%s+%#x", name, off)
@@ -127,9 +130,13 @@ func (x *identity) thing(b []byte) []byte {
 			b = fmt.Appendf(b, ", list of CPU %d", x.Page.Free.CPU)
 		}
 	case identify.FilePage:
-		b = fmt.Appendf(b, "page cache of inode %x at %#x", x.Page.Inode, x.Page.Index<<kernel.PageShift+uint64(x.Offset()))
+		b = fmt.Appendf(b, "page cache of %s at %#x", x.file(), x.fileOffset())
 	case identify.AnonPage:
-		b = fmt.Appendf(b, "anonymous memory of anon_vma %x", x.Page.Mapping)
+		if x.user.Task == nil {
+			b = fmt.Appendf(b, "anonymous memory of anon_vma %x", x.Page.Owner.Mapping)
+		} else {
+			b = fmt.Appendf(b, "anonymous memory of %d \"%s\" at %x", x.user.Task.PID, x.user.Task.Comm, x.user.Vaddr)
+		}
 	case identify.Reserved:
 		b = append(b, "reserved page"...)
 	case identify.UsedPage:
@@ -145,6 +152,18 @@ func (x *identity) thing(b []byte) []byte {
 		b = fmt.Appendf(b, " (at %x)", x.At)
 	}
 	return b
+}
+
+// file names the file of a page.
+func (x *identity) file() string {
+	if x.user.Path != "" {
+		return x.user.Path
+	}
+	return fmt.Sprintf("inode %x", x.Page.Owner.Inode)
+}
+
+func (x *identity) fileOffset() uint64 {
+	return x.Page.Owner.Index<<kernel.PageShift + uint64(x.Offset())
 }
 
 func appendOffset(b []byte, off int64) []byte {
@@ -285,10 +304,17 @@ func (x *identity) value() output.Value {
 	case identify.UsedPage:
 		add("page_type", optional(x.Page.Type))
 	case identify.FilePage:
-		add("inode", output.Addr(x.Page.Inode))
-		add("file_offset", output.Uint(x.Page.Index<<kernel.PageShift+uint64(x.Offset())))
+		add("inode", output.Addr(x.Page.Owner.Inode))
+		add("path", optional(x.user.Path))
+		add("file_offset", output.Uint(x.fileOffset()))
 	case identify.AnonPage:
-		add("anon_vma", output.Addr(x.Page.Mapping))
+		add("anon_vma", output.Addr(x.Page.Owner.Mapping))
+		if x.user.Task != nil {
+			add("user_address", output.Addr(x.user.Vaddr))
+			add("pid", output.Int(int(x.user.Task.PID)))
+			add("task", output.Addr(x.user.Task.Addr))
+			add("comm", output.String(x.user.Task.Comm))
+		}
 	}
 	if x.Kind == identify.Object {
 		add("index", output.Int(x.Object.Index))

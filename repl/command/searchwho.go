@@ -261,10 +261,14 @@ func (x *identity) sort() string {
 		b = fmt.Appendf(b, "%s by %s", cmpOr(x.Area.Kind(), "vmap"), cmpOr(x.caller, "(unknown)"))
 	case identify.UsedPage:
 		b = append(b, strings.TrimRight("page "+x.Page.Type, " ")...)
-	case identify.FreePage, identify.Reserved, identify.AnonPage, identify.PerCPUMemory:
+	case identify.AnonPage:
+		if b = append(b, "anonymous memory"...); x.user.Task != nil {
+			b = fmt.Appendf(b, " of %d \"%s\"", x.user.Task.PID, x.user.Task.Comm)
+		}
+	case identify.FreePage, identify.Reserved, identify.PerCPUMemory:
 		b = append(b, x.Kind.String()...)
 	case identify.FilePage:
-		b = fmt.Appendf(b, "page cache of inode %x", x.Page.Inode)
+		b = fmt.Appendf(b, "page cache of %s", x.file())
 	case identify.PageStruct:
 	case identify.ModuleMemory:
 		b = fmt.Appendf(b, "module %s", x.Module.Name)
