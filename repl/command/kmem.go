@@ -77,7 +77,7 @@ the JSON only. A number that cannot be read is never 0: the reason stands in its
 		},
 		Records: []output.Describer{cacheRecord, cacheNameRecord, slabCPURecord, slabNodeRecord, slabRecord, slabObjectRecord,
 			symRecord, contextRecord, pageRecord,
-			zoneFreeRecord, freeAreaRecord, freeBlockRecord, cpuListRecord, freeTotalRecord, freePageRecord, vmareaRecord, pageUserRecord, pageMapperRecord, lruRecord, lruPageRecord},
+			zoneFreeRecord, freeAreaRecord, freeBlockRecord, cpuListRecord, freeTotalRecord, freePageRecord, vmareaRecord, pageUserRecord, pageMapperRecord, lruRecord, lruPageRecord, whatRecord},
 		Run: func(ctx context.Context, c *repl.Call) error { return runKmem(ctx, t, c) },
 	})
 }

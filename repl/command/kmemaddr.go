@@ -3,9 +3,11 @@ package command
 import (
 	"fmt"
 
+	"github.com/kdive/kdive/identify"
 	"github.com/kdive/kdive/kernel"
 	"github.com/kdive/kdive/mm"
 	"github.com/kdive/kdive/repl"
+	"github.com/kdive/kdive/repl/output"
 	"github.com/kdive/kdive/slab"
 	"github.com/kdive/kdive/task"
 )
@@ -95,7 +97,10 @@ func (w *wordFinder) show(addr uint64) error {
 	if inSlab {
 		w.block(func() { w.object(o, whole) })
 	}
-	if x := w.task(at, o); x != nil {
+	if v, ok := k.PhysToVirt(at); ok && !k.IsKernelAddress(at) {
+		at = v
+	}
+	if x := w.task(at); x != nil {
 		var err error
 		w.block(func() { err = showTask(w.t, w.c, x) })
 		if err != nil {
@@ -116,6 +121,11 @@ func (w *wordFinder) show(addr uint64) error {
 	}
 	if pageErr == nil {
 		w.page(pfn)
+	}
+	if !whole {
+		w.what(at)
+	}
+	if pageErr == nil {
 		return nil
 	}
 	if w.known {
@@ -174,31 +184,51 @@ func (w *wordFinder) page(pfn uint64) {
 }
 
 // task is the task whose task_struct or stack holds the address.
-func (w *wordFinder) task(addr uint64, o slab.Object) *task.Task {
+func (w *wordFinder) task(addr uint64) *task.Task {
+	m, err := w.t.identify()
+	if err != nil {
+		return nil
+	}
 	table, err := w.t.tasks()
 	if err != nil {
 		return nil
 	}
-	if o.Index >= 0 && o.Slab != nil {
-		if x := table.ByAddr(o.Addr); x != nil {
-			return x
-		}
-	}
-	k := w.t.Opened.Kernel
-	stack, size := uint64(4*kernel.PageSize), uint64(1)
-	if t, err := k.StructType("thread_union"); err == nil && t.Size() > 0 {
-		stack = uint64(t.Size())
-	}
-	if t, err := k.StructType("task_struct"); err == nil && t.Size() > 0 {
-		size = uint64(t.Size())
-	}
-	for _, x := range table.Tasks {
-		if x.Stack != 0 && addr >= x.Stack && addr-x.Stack < stack {
-			return x
-		}
-		if addr >= x.Addr && addr-x.Addr < size {
-			return x // in no slab: the idle task of the first CPU
-		}
+	switch p := m.Find(addr); p.Kind {
+	case identify.TaskStack:
+		return p.Task
+	case identify.Object, identify.Symbol:
+		return table.ByAddr(p.Base) // of a symbol: the idle task of the first CPU
 	}
 	return nil
+}
+
+// whatRow is the structure and member, or the frame, at an address.
+type whatRow struct{ *identity }
+
+var whatRecord = &output.Record[whatRow]{
+	Type: "what",
+	Help: "the structure and member, or the frame of a stack, at the address",
+	Columns: []output.Column[whatRow]{
+		{Name: "address", Help: "that was asked for", Get: func(r *whatRow) output.Value { return output.Addr(r.Addr) }},
+		{Name: "what", Help: "its kind and what is known of that", Get: func(r *whatRow) output.Value { return r.value() }},
+	},
+	Text: func(b []byte, r *whatRow) []byte {
+		b = fmt.Appendf(b, "%9s: ", "WHAT")
+		if r.typed && !r.framed {
+			return fmt.Appendf(b, "%s (%s)\n", r.what(), r.typing.Why)
+		}
+		return append(r.line(b), '\n')
+	},
+}
+
+// what shows the structure and member, or the frame, if it is known.
+func (w *wordFinder) what(addr uint64) {
+	m, err := w.t.identify()
+	if err != nil {
+		return
+	}
+	x := identityAt(w.t.Opened.Kernel, m, addr)
+	if x.framed || x.typed && x.Kind != identify.PageStruct {
+		w.block(func() { whatRecord.Emit(w.c.Out, &whatRow{x}) })
+	}
 }
