@@ -182,6 +182,9 @@ func compareCommands(o options, d dump, rules judge.Rules) ([]judge.Comparison, 
 		return results, nil
 	}
 	commands = judge.MemoryCommands(facts)
+	if d.identify == "slub" { // it takes crash long
+		commands = append(commands, judge.SearchCommands(facts)...)
+	}
 	if crash, err = peers.crash(d, commands); err != nil {
 		return nil, err
 	}

@@ -326,6 +326,8 @@ func (p jsonPrinter) address(mem Memory, addr uint64, elem *ctype.Type) {
 			}
 			p.key("symbol", false)
 			p.quote(name)
+		} else if names, ok := p.Names.(Objects); ok {
+			p.object(names, addr)
 		}
 	}
 	if addr != 0 && elem != nil && isChar(elem.Underlying()) {
@@ -383,5 +385,27 @@ func (p jsonPrinter) fault(err error) {
 		p.key("detail", false)
 		p.quote(e.Detail)
 	}
+	p.text("}")
+}
+
+// object is what a pointer to no symbol points to.
+func (p jsonPrinter) object(names Objects, addr uint64) {
+	o, ok := names.ObjectAt(addr)
+	if !ok {
+		return
+	}
+	p.key("object", false)
+	p.text(`{"cache":`)
+	p.quote(o.Cache)
+	if o.Type != "" {
+		p.key("ctype", false)
+		p.quote(o.Type)
+	}
+	p.key("addr", false)
+	p.text(`"`)
+	p.hexadecimal(o.Addr)
+	p.text(`"`)
+	p.key("offset", false)
+	p.text(strconv.FormatInt(o.Offset, 10))
 	p.text("}")
 }

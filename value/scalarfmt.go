@@ -187,6 +187,7 @@ func (p *printer) address(addr uint64) {
 	}
 	name, off, ok := p.Names.SymbolAt(addr)
 	if !ok {
+		p.object(addr)
 		return
 	}
 	p.text(" <")
@@ -194,6 +195,31 @@ func (p *printer) address(addr uint64) {
 	if off != 0 {
 		p.text("+")
 		p.out = strconv.AppendUint(p.out, off, 10)
+	}
+	p.text(">")
+}
+
+// object prints the object that an address in no symbol is in, if Names knows
+// objects.
+func (p *printer) object(addr uint64) {
+	names, ok := p.Names.(Objects)
+	if !ok {
+		return
+	}
+	o, ok := names.ObjectAt(addr)
+	if !ok {
+		return
+	}
+	p.text(" <[")
+	p.text(o.Cache)
+	p.text("]")
+	if o.Type != "" {
+		p.text(" ")
+		p.text(o.Type)
+	}
+	if o.Offset != 0 {
+		p.text("+")
+		p.out = strconv.AppendInt(p.out, o.Offset, 10)
 	}
 	p.text(">")
 }

@@ -28,6 +28,20 @@ type Names interface {
 	SymbolAt(addr uint64) (name string, off uint64, ok bool)
 }
 
+// Objects is what Names may implement, too: what a pointer to no symbol points
+// to, an object of one of the kernel's caches.
+type Objects interface {
+	ObjectAt(addr uint64) (Object, bool)
+}
+
+// Object is what an address is in.
+type Object struct {
+	Cache  string
+	Type   string // "struct file", "" if it is not known
+	Addr   uint64 // of the object
+	Offset int64  // of the address in it
+}
+
 // Value is a C object: a place in memory (an lvalue) or a computed value. It is
 // small and passed by value. A Value from New reads memory when it is asked for
 // something; Load reads the object once, and members of a loaded Value share

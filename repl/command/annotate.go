@@ -4,7 +4,9 @@ import (
 	"fmt"
 
 	"github.com/kdive/kdive/identify"
+	"github.com/kdive/kdive/kernel/scope"
 	"github.com/kdive/kdive/repl/output"
+	"github.com/kdive/kdive/value"
 )
 
 // annotator says what a word is if it is the address of something known.
@@ -76,4 +78,34 @@ func (t *Target) objectAnnotator(address bool) (annotator, error) {
 		return nil, err
 	}
 	return wordAnnotator{m, true, address}, nil
+}
+
+// pointerNames says of pointers in values which symbol they point to, and if none,
+// which object of a cache (struct -A, p -A).
+type pointerNames struct {
+	scope.Names
+	m *identify.Model
+}
+
+// ObjectAt implements value.Objects.
+func (n pointerNames) ObjectAt(addr uint64) (value.Object, bool) {
+	p := n.m.Find(addr)
+	if p.Kind != identify.Object {
+		return value.Object{}, false
+	}
+	o := value.Object{Cache: p.Object.Slab.Cache.Name, Addr: p.Base, Offset: p.Offset()}
+	if t, ok := n.m.TypeAt(&p); ok {
+		if o.Type = t.Name(); !t.Certain {
+			o.Type += "?"
+		}
+	}
+	return o, true
+}
+
+// objectNames are names with those of objects, as far as they are known.
+func (t *Target) objectNames(names scope.Names) value.Names {
+	if m, err := t.identify(); err == nil {
+		return pointerNames{names, m}
+	}
+	return names
 }

@@ -105,7 +105,7 @@ var perCPURecord = &output.Record[perCPURow]{
 func p(t *Target) *repl.Command {
 	return &repl.Command{
 		Name:     "p",
-		Synopsis: "[-x|-d] [-u] expression[:cpus]",
+		Synopsis: "[-x|-d] [-uA] expression[:cpus]",
 		Summary:  "print the value of a C expression",
 		Detail: `
 The expression is one of C over the variables of the kernel and its modules: members,
@@ -120,6 +120,7 @@ copies: numbers and ranges (0,2-3), "a" for all, nothing for the CPU of the curr
 			{Name: "x", Help: "numbers in hexadecimal"},
 			{Name: "d", Help: "numbers in decimal"},
 			{Name: "u", Help: "addresses below the kernel's are those of the current task"},
+			{Name: "A", Help: "say of pointers which object of a cache they point to, and its type if it is known"},
 		},
 		Examples: []repl.Example{
 			{Line: "p init_task.comm", Help: "A member."},

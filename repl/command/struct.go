@@ -17,7 +17,7 @@ import (
 func structure(t *Target, name string) *repl.Command {
 	c := &repl.Command{
 		Name:     name,
-		Synopsis: "name[.member,...][@file] [-orvupxd] [-l offset] [address|symbol[:cpus]] [count|-c count]",
+		Synopsis: "name[.member,...][@file] [-orvupxdA] [-l offset] [address|symbol[:cpus]] [count|-c count]",
 		Summary:  "show a structure: its definition, or objects in memory",
 		Detail: `
 Without an address the definition and size of a structure or union are shown; with -o
@@ -43,6 +43,7 @@ If several source files define a structure differently, name@file chooses one.`,
 			{Name: "v", Help: "with -r: no characters beside the words"},
 			{Name: "u", Help: "the address is a user virtual address of the current task"},
 			{Name: "p", Help: "show what pointers point to"},
+			{Name: "A", Help: "say of pointers which object of a cache they point to, and its type if it is known"},
 			{Name: "f", Help: "not possible: see the differences to crash"},
 			{Name: "c", Arg: "count", Help: "show count objects"},
 			{Name: "x", Help: "numbers in hexadecimal"},

@@ -85,6 +85,9 @@ func (t *Target) style(c *repl.Call) value.Style {
 	s := value.Style{Radix: c.Radix(), Max: set.PrintMax, Lines: set.PrintArray, Stop: set.NullStop}
 	if k, err := t.kernel(); err == nil {
 		s.Names = scope.Names{Kernel: k}
+		if c.Has("A") {
+			s.Names = t.objectNames(scope.Names{Kernel: k})
+		}
 	}
 	return s
 }

@@ -49,3 +49,22 @@ ffffffffbec11998: init_task+0x398  struct task_struct.real_parent
 		}
 	}
 }
+
+func TestPointedObjects(t *testing.T) {
+	tests := []struct{ line, want string }{
+		{"struct -A shm_file_data.file,ns ffff9b6d00a38d00", "  file = 0xffff9b6d008dda00 <[maple_node] struct file>,\n  ns = 0xffffffffbec98040 <init_ipc_ns>,\n"},
+		{"struct shm_file_data.file ffff9b6d00a38d00", "  file = 0xffff9b6d008dda00,\n"},
+		{"p -A ((struct file *)0xffff9b6d00303100)->f_inode", "$1 = (struct inode *) 0xffff9b6d0094b0c0 <[shmem_inode_cache] struct shmem_inode_info+128>\n"},
+		{"p ((struct file *)0xffff9b6d00303100)->f_inode", "$1 = (struct inode *) 0xffff9b6d0094b0c0\n"},
+	}
+	for _, test := range tests {
+		if text, _ := tinyCheck(t, test.line); text != test.want {
+			t.Errorf("%s: got:\n%swant:\n%s", test.line, text, test.want)
+		}
+	}
+	_, rows := tinyCheck(t, "p -A ((struct file *)0xffff9b6d00303100)->f_inode")
+	object := rows[0]["value"].(map[string]any)["object"].(map[string]any)
+	if object["cache"] != "shmem_inode_cache" || object["ctype"] != "struct shmem_inode_info" || object["addr"] != "0xffff9b6d0094b040" {
+		t.Errorf("%v", object)
+	}
+}
