@@ -123,11 +123,15 @@ func (x *machine) passed(match func(*die.Entry) bool, data bool) (uint64, locati
 	if c.code, err = x.m.CodeAt(x.tr, c.i); err != nil {
 		return noEntry("the caller has no debug info")
 	}
-	site, ok := x.m.callSite(c.code, x.tr.Frames[c.i].PC)
+	in, ret, ok := c.call()
+	if !ok {
+		return noEntry("no call stands before %x", x.tr.Frames[c.i].PC)
+	}
+	site, ok := x.m.callSite(c.code, ret)
 	if !ok {
 		return noEntry("%s does not describe the call", c.name())
 	}
-	if why := x.reached(c, &site); why != "" {
+	if why := x.reached(c, &in, &site); why != "" {
 		return noEntry("%s", why)
 	}
 	for p, err := range site.Kids() {
@@ -176,6 +180,7 @@ func (x *machine) noCaller() string {
 	}
 	c := &x.tr.Frames[x.i+1]
 	switch {
+	case c.Source == unwind.FromTailCall:
 	case c.Interrupted != nil || c.Exact:
 		return "the frame above was interrupted"
 	case c.Source.Guess():

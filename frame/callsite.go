@@ -80,10 +80,26 @@ func returnsTo(c *die.Entry) uint64 {
 	return addr
 }
 
+// call is the instruction by which the frame called the one below it, and the
+// address behind it: a call, or the jump of a frame that left by one.
+func (x *machine) call() (in disasm.Inst, ret uint64, ok bool) {
+	f := x.frame()
+	if f.Source != unwind.FromTailCall {
+		in, ok = x.m.callBefore(x.code, f.PC)
+		return in, f.PC, ok
+	}
+	b := make([]byte, disasm.AMD64.MaxLen())
+	if x.m.v.Read(b, f.PC) != nil {
+		return in, 0, false
+	}
+	in, err := disasm.AMD64.Decode(b, f.PC)
+	return in, f.PC + uint64(in.Len), err == nil && !in.Bad && (in.Flow == disasm.Jump || in.Flow == disasm.CondJump)
+}
+
 // reached is why the call in the caller's frame c may not lead to the frame's
 // function at once; empty if it does. A function that the caller called may have
 // left by a jump to this one, and then passed something else.
-func (x *machine) reached(c *machine, site *die.Entry) string {
+func (x *machine) reached(c *machine, in *disasm.Inst, site *die.Entry) string {
 	if x.code == nil {
 		return "the function has no debug info"
 	}
@@ -91,16 +107,11 @@ func (x *machine) reached(c *machine, site *die.Entry) string {
 	if !ok {
 		return "where the function begins is not known"
 	}
-	ret := x.tr.Frames[c.i].PC
-	in, ok := x.m.callBefore(c.code, ret)
-	if !ok {
-		return fmt.Sprintf("no call stands before %x", ret)
-	}
 	target, known := in.Target()
 	if known && x.m.isThunk(target) {
 		known = false
 	} else if !known {
-		target, known = c.indirect(&in)
+		target, known = c.indirect(in)
 	}
 	if !known {
 		if v, p := x.evaluate(c, site, [2]dwarf.Attr{attrCallTarget, attrGNUTarget}); p.Class != location.Lost {

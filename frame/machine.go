@@ -74,6 +74,9 @@ func (x *machine) Register(n uint64) (uint64, location.Provenance) {
 // that it called, or not touched since.
 func (x *machine) origin(r unwind.Reg) location.Provenance {
 	f := x.frame()
+	if f.Source == unwind.FromTailCall && r != unwind.RIP {
+		return location.Provenance{Class: location.Derived, How: fmt.Sprintf("%s, given back before the jump", r)}
+	}
 	if f.Exact || r == unwind.RSP || r == unwind.RIP {
 		return location.Provenance{Class: location.Exact, How: r.String()}
 	}
