@@ -242,12 +242,28 @@ func (l *cacheLister) row(x *slab.Cache) {
 
 // firstLine is the first of several joined errors, and how many there are.
 func firstLine(err error) error {
-	var joined interface{ Unwrap() []error }
-	if list := err; errors.As(list, &joined) && len(joined.Unwrap()) > 1 {
-		all := joined.Unwrap()
-		return fmt.Errorf("%w (and %d more)", all[0], len(all)-1)
+	first, n := firstOf(err)
+	if n > 1 {
+		return fmt.Errorf("%w (and %d more)", first, n-1)
 	}
 	return err
+}
+
+// firstOf is the first of joined errors, however often they were joined, and
+// their number.
+func firstOf(err error) (first error, n int) {
+	var joined interface{ Unwrap() []error }
+	if !errors.As(err, &joined) {
+		return err, 1
+	}
+	for _, e := range joined.Unwrap() {
+		f, more := firstOf(e)
+		if first == nil {
+			first = f
+		}
+		n += more
+	}
+	return first, n
 }
 
 // ignore shows a cache that is left out.
