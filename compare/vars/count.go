@@ -19,6 +19,7 @@ type count struct {
 	equal       int
 	differ      int
 	missing     int // drgn has the variable, kdive not even its name
+	stackless   int // of these, in frames of tasks that gave their stacks back
 	onlyDrgn    []string
 	differences []string
 	classes     map[string]*class
@@ -49,6 +50,9 @@ func (c *count) variable(d *variable) {
 	i, ok := c.kdive.find[d.place]
 	if !ok {
 		c.missing++
+		if !c.kdive.tasks[d.task] {
+			c.stackless++
+		}
 		c.onlyDrgn = append(c.onlyDrgn, fmt.Sprintf("%v: kdive has no such variable", d.place))
 		return
 	}
@@ -127,7 +131,7 @@ func (c *count) print(w io.Writer, verbose bool) {
 	fmt.Fprintf(w, "with a value in drgn:      %d (%.1f %%)\n", c.drgnHas, percent(c.drgnHas))
 	fmt.Fprintf(w, "with a value in kdive:     %d (%.1f %%)\n", c.kdiveHas, percent(c.kdiveHas))
 	fmt.Fprintf(w, "in both:                   %d, equal %d, different %d\n", c.both, c.equal, c.differ)
-	fmt.Fprintf(w, "in drgn only:              %d, of them unknown to kdive %d\n", len(c.onlyDrgn), c.missing)
+	fmt.Fprintf(w, "in drgn only:              %d; frames that kdive does not have: %d, of them of tasks without a stack: %d\n", len(c.onlyDrgn), c.missing, c.stackless)
 	fmt.Fprintf(w, "more that kdive lists:     %d\n", c.dropped)
 	fmt.Fprintf(w, "absent in drgn, by why the debug info alone does not tell them:\n")
 	for _, why := range slices.Sorted(maps.Keys(c.classes)) {

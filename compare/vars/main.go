@@ -125,6 +125,7 @@ type variable struct {
 
 type answers struct {
 	frames int
+	tasks  map[uint64]bool // that have frames
 	vars   []variable
 	find   map[place]int
 }
@@ -148,7 +149,7 @@ func (c counter) next(p place) int {
 }
 
 func parseDrgn(text string) *answers {
-	a := &answers{find: map[place]int{}}
+	a := &answers{find: map[place]int{}, tasks: map[uint64]bool{}}
 	seen := counter{}
 	var at place
 	rows, _ := judge.Rows(text)
@@ -168,7 +169,7 @@ func parseDrgn(text string) *answers {
 }
 
 func parseKdive(text string) *answers {
-	a := &answers{find: map[place]int{}}
+	a := &answers{find: map[place]int{}, tasks: map[uint64]bool{}}
 	seen := counter{}
 	var at place
 	var last string
@@ -177,6 +178,7 @@ func parseKdive(text string) *answers {
 		switch r["type"] {
 		case "frame":
 			a.frames++
+			a.tasks[number(r["task"])] = true
 			last = ""
 		case "variable":
 			where := fmt.Sprint(r["task"], r["position"], r["function"], r["inlined"], r["level"])
