@@ -31,7 +31,8 @@ With -a each hit is followed by what holds it: the symbol, the object with its c
 state, the stack with the frame, the page cache and so on; and the structure and member
 if the cache or the debug info tells. What objects of general caches (kmalloc-32) are is
 found out by who points to them, for which memory is searched once or twice more; such a
-type has a question mark unless it is certain. With -g hits are counted by what holds them.
+type has a question mark unless it is certain. With -g hits are counted by what holds them,
+memory that is found at two addresses once.
 --show id,ns adds these members of the holders, as far as they have such.
 
 Memory that is not in the dump is passed over. If memory that should be there could

@@ -27,8 +27,9 @@ type holders struct {
 	show  []string // members of the holder to show
 
 	waiting []waitingHit
-	flushed bool              // there was more than one batch
-	groups  map[string]*group // -g
+	flushed bool                // there was more than one batch
+	groups  map[string]*group   // -g
+	counted map[uint64]struct{} // -g: physical addresses
 }
 
 type waitingHit struct {
@@ -63,7 +64,7 @@ func (s *searcher) newHolders() (*holders, error) {
 		if c.Has("x") {
 			return nil, c.Usage("-g counts hits: it shows nothing around them")
 		}
-		h.groups = map[string]*group{}
+		h.groups, h.counted = map[string]*group{}, map[uint64]struct{}{}
 	}
 	return h, nil
 }
@@ -100,7 +101,7 @@ func (h *holders) flush(ctx context.Context) error {
 		x := identityAt(h.k, h.m, h.address(&w.Hit))
 		x.shown = h.members(x)
 		if h.groups != nil {
-			h.count(x, w.Addr)
+			h.count(x, &w.Hit)
 		} else {
 			h.s.emitRow(w.mem, w.Hit, w.task, x)
 		}
@@ -200,7 +201,12 @@ var groupRecord = &output.Record[group]{
 	},
 }
 
-func (h *holders) count(x *identity, addr uint64) {
+// count counts a hit; memory that is found at two addresses counts once.
+func (h *holders) count(x *identity, hit *search.Hit) {
+	if _, again := h.counted[hit.Paddr]; again {
+		return
+	}
+	h.counted[hit.Paddr] = struct{}{}
 	key := x.sort()
 	g := h.groups[key]
 	if g == nil {
@@ -209,7 +215,7 @@ func (h *holders) count(x *identity, addr uint64) {
 	}
 	g.count++
 	if len(g.examples) < maxExamples {
-		g.examples = append(g.examples, addr)
+		g.examples = append(g.examples, hit.Addr)
 	}
 }
 
