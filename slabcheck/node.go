@@ -149,10 +149,12 @@ func (c *cacheCheck) listed(addr uint64, r role) {
 		c.add(f)
 		if x := c.byCache[s.Cache]; x != nil {
 			rec := x.rec(addr)
-			objects, _ := 0, 0
+			objects := 0
 			if rec != nil {
 				objects, _ = x.objectsOf(rec)
+				x.mu.Lock()
 				rec.foreign = true
+				x.mu.Unlock()
 			}
 			x.misplaced(s.Node, -1, -objects)
 			c.misplaced(r.node, 1, c.PerSlab)

@@ -188,6 +188,9 @@ func (c *cacheCheck) salSlab(s *slabRec) objectSet {
 		f.touches = []uint64{s.Addr, s.Base, c.Addr}
 		return f
 	}
+	if s.pending {
+		return free // its array may be given back already
+	}
 	sound := c.slabMemory(s, here)
 	if s.Inuse > s.Objects {
 		c.add(here(SlabInuse, &n.Active, uint64(s.Inuse), 4, "slab %#x counts %d of %d objects in use", s.Addr, s.Inuse, s.Objects))
@@ -195,9 +198,6 @@ func (c *cacheCheck) salSlab(s *slabRec) objectSet {
 	}
 	if sound {
 		c.indexes(s, free)
-	}
-	if s.pending {
-		return free
 	}
 	c.salList(s, here)
 	return free

@@ -59,7 +59,7 @@ func (ck *checker) checkStrays() {
 		f := finding(PageCache, "page %#x is marked as a slab and names the cache %#x, which is none", s.addr, s.cache)
 		f.Page, f.At, f.Member, f.Offset = s.addr, ck.n.SlabCache.At(s.addr), ck.n.SlabCache.Path, ck.n.SlabCache.Offset
 		f.Found = word(s.cache, 8)
-		f.window, f.touches = s.cache == 0, []uint64{s.addr}
+		f.window, f.touches = true, []uint64{s.addr} // it is marked before it gets its cache
 		if c := ck.ownerOf(s); c != nil {
 			f.Cache = c.Cache
 			objects := c.PerSlab

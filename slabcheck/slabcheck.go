@@ -11,6 +11,7 @@ package slabcheck
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"runtime"
 	"slices"
@@ -159,6 +160,9 @@ func (ck *checker) load() error {
 	ck.wipes = ck.keyEnabled()
 	if ck.cpus, err = ck.k.PossibleCPUs(); err != nil {
 		return fmt.Errorf("slabcheck: %w", err)
+	}
+	if len(ck.cpus) == 0 {
+		return errors.New("slabcheck: the kernel has no CPUs")
 	}
 	ck.byCache = map[*slab.Cache]*cacheCheck{}
 	list, _ := ck.m.Caches()
