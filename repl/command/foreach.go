@@ -33,7 +33,7 @@ type forCall struct {
 var forTasks = []forTask{
 	{name: "bt", options: "eFfloOrRsTtvVdx", run: func(t *Target, f *forCall) error { return t.backTraces(f.ctx, f.c, f.tasks) }},
 	{name: "vm", options: "pmvRxd", run: func(t *Target, f *forCall) error { return t.spaces(f.ctx, f.c, f.tasks) }},
-	{name: "task", options: "Rxd", run: func(t *Target, f *forCall) error { return t.taskObjects(f.ctx, f.c, f.tasks, f.c.Values("R")) }},
+	{name: "task", options: "Rxd", run: (*Target).taskObjectsOf},
 	{name: "files", options: "cR", run: (*Target).filesOf},
 	{name: "set", run: func(t *Target, f *forCall) error { return t.showTasks(f.ctx, f.c, f.tasks) }},
 	{name: "ps", options: "kuGAIHspctlmagryS", run: (*Target).psOf},

@@ -80,7 +80,7 @@ func TestForeachSelection(t *testing.T) {
 
 func TestForeachCommands(t *testing.T) {
 	// What the commands print by themselves, with empty lines between tasks.
-	for _, name := range []string{"vm", "task", "vm -p", "task -R pid,comm"} {
+	for _, name := range []string{"vm", "vm -p", "task -R pid,comm"} {
 		direct := tinyText(t, name+" 1", name+" 2")
 		if got := tinyText(t, "foreach 1 2 "+name); strings.ReplaceAll(got, "\n\nPID", "\nPID") != strings.ReplaceAll(direct, "\n\nPID", "\nPID") {
 			t.Errorf("%s: %s", name, got)

@@ -2,6 +2,7 @@ package command
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -141,6 +142,18 @@ func (t *Target) taskObjects(ctx context.Context, c *repl.Call, tasks []*task.Ta
 		c.Out.Print("\n")
 	}
 	return nil
+}
+
+// taskObjectsOf is task of those that foreach chose: whole structures have an
+// empty line between tasks.
+func (t *Target) taskObjectsOf(f *forCall) error {
+	if members := f.c.Values("R"); len(members) > 0 {
+		return t.taskObjects(f.ctx, f.c, f.tasks, members)
+	}
+	var err error
+	return errors.Join(f.forEach(func(x *task.Task) {
+		err = errors.Join(err, t.taskObjects(f.ctx, f.c, []*task.Task{x}, nil))
+	}), err)
 }
 
 // tasksOrCurrent are the tasks that the operands name, or the current one.
