@@ -2,8 +2,11 @@ package main
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 )
 
 // dump is a dump in the lab.
@@ -37,6 +40,36 @@ var dumps = []dump{
 	// crash 9.0.2 gives up: "invalid structure member offset: module_num_gpl_syms".
 	{"7.2-sysrq", []string{"dumps/7.2-sysrq.elf"}, "kernel/sid-cloud-amd64/vmlinux", "kernel/sid-cloud-amd64/debug", false, "slub"},
 }
+
+// stackDumps are dumps of kernels that crashed on a certain stack, which
+// compare/stacks makes: kernel, and how it crashed. They are compared if they are
+// there.
+var stackDumps = map[string]struct {
+	kernel string
+	crash  bool
+	how    []string
+}{
+	"5.10": {"bullseye-cloud-amd64", true, []string{"serial", "nmi"}},
+	"6.1": {"bookworm-cloud-amd64", true, []string{"serial", "nmi", "hrtimer", "timer", "tasklet", "chain", "irqfault", "softfault", "overflow", "db", "dbinnmi",
+		"faultinnmi", "selfnmi", "nmiinirq", "nmiinsoft", "int3", "int3inirq", "nullcall", "fault", "ud2"}},
+	"6.12": {"bookworm-6.12-cloud-amd64", true, []string{"serial", "nmi", "hrtimer", "timer", "chain", "irqfault", "overflow", "db", "selfnmi", "nmiinirq", "nullcall"}},
+	"7.2":  {"sid-cloud-amd64", false, []string{"serial", "nmi"}},
+}
+
+const stackPrefix = "stack-"
+
+func init() {
+	for _, version := range slices.Sorted(maps.Keys(stackDumps)) {
+		s := stackDumps[version]
+		for _, how := range s.how {
+			name := version + "-" + how
+			dumps = append(dumps, dump{name: stackPrefix + name, files: []string{"dumps/stacks/" + name + ".elf"}, vmlinux: "kernel/" + s.kernel + "/vmlinux", crash: s.crash})
+		}
+	}
+}
+
+// stacksOnly reports whether the dump was made for its stacks.
+func (d dump) stacksOnly() bool { return strings.HasPrefix(d.name, stackPrefix) }
 
 // in is the dump with absolute paths.
 func (d dump) in(lab string) dump {

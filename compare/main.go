@@ -66,6 +66,9 @@ func run(o options, w io.Writer) (ok bool, err error) {
 		}
 		d = d.in(o.lab)
 		if err := d.present(); err != nil {
+			if d.stacksOnly() {
+				continue
+			}
 			fmt.Fprintf(w, "%s: MISSING: %v\n", d.name, err)
 			missing++
 			continue
@@ -103,7 +106,7 @@ func (d dump) selected(patterns string) bool {
 
 func compareDump(o options, d dump, rules judge.Rules, w io.Writer) (total judge.Tally, err error) {
 	var results []judge.Comparison
-	if !o.identify {
+	if !o.identify && !d.stacksOnly() {
 		if results, err = compareCommands(o, d, rules); err != nil {
 			return total, err
 		}
@@ -114,6 +117,13 @@ func compareDump(o options, d dump, rules judge.Rules, w io.Writer) (total judge
 			return total, err
 		}
 		results = append(results, judge.Comparison{Peer: "drgn", Name: "identify", Tally: t})
+	}
+	if !o.identify {
+		more, err := compareStacks(o, d, rules)
+		if err != nil {
+			return total, err
+		}
+		results = append(results, more...)
 	}
 	for _, c := range results {
 		fmt.Fprintf(w, "%-18s %-6s %-20s %s\n", d.name, c.Peer, c.Name, c.Tally.Summary())
@@ -192,6 +202,27 @@ func compareCommands(o options, d dump, rules judge.Rules) ([]judge.Comparison, 
 		return nil, err
 	}
 	return append(results, judge.Memory(rules, d.name, crash.text, kdive)...), nil
+}
+
+// compareStacks compares back traces, and samples of code.
+func compareStacks(o options, d dump, rules judge.Rules) ([]judge.Comparison, error) {
+	peers := peers{lab: o.lab, cache: o.cache}
+	drgn, err := peers.script(d, "stacks", judge.StackScript())
+	if err != nil {
+		return nil, err
+	}
+	commands := judge.StackCommands(d.stacksOnly())
+	var crash answer
+	if d.crash {
+		if crash, err = peers.crash(d, commands); err != nil {
+			return nil, err
+		}
+	}
+	kdive, err := runKdive(o.kdive, d, judge.StackSession(commands))
+	if err != nil {
+		return nil, err
+	}
+	return judge.Stacks(rules, d.name, commands, crash.text, drgn.text, kdive)
 }
 
 // compareIdentify asks kdive what the addresses of a sample are.

@@ -195,7 +195,7 @@ func (p *tracePrinter) frame(tr *unwind.Trace, i int) {
 		regs, kind = tr.Start, "cpu"
 	}
 	if regs != nil {
-		registersRecord.Emit(p.c.Out, &registersRow{task: p.task, regs: regs, kind: kind, symbol: s.symbol, offset: s.offset, radix: p.radix})
+		registersRecord.Emit(p.c.Out, &registersRow{task: p.task, regs: regs, kind: kind, symbol: s.symbol, offset: s.offset, radix: p.c.Shell.Settings.Radix})
 	}
 	if isNumbered(tr, i) {
 		row.number = p.number

@@ -21,7 +21,7 @@ func (p *tracePrinter) savedRegisters(s unwind.Stack) int {
 		if r.User() {
 			mode, kind = "USER", "user"
 		}
-		row := &registersRow{task: p.task, regs: r, kind: kind, radix: p.radix}
+		row := &registersRow{task: p.task, regs: r, kind: kind, radix: p.c.Shell.Settings.Radix}
 		ip, _ := r.Get(unwind.RIP)
 		if sym, ok := p.t.Opened.Kernel.FindSymbol(ip); ok && kind != "user" {
 			row.symbol, row.offset = sym.Name, ip-sym.Addr

@@ -89,5 +89,5 @@ func (p *tracePrinter) scanned(tr *unwind.Trace, f *unwind.Frame, before *unwind
 // registers prints a set of registers that f is of.
 func (p *tracePrinter) registers(r *unwind.PtRegs, kind string, f *unwind.Frame) {
 	s := p.site(f)
-	registersRecord.Emit(p.c.Out, &registersRow{task: p.task, regs: r, kind: kind, symbol: s.symbol, offset: s.offset, radix: p.radix})
+	registersRecord.Emit(p.c.Out, &registersRow{task: p.task, regs: r, kind: kind, symbol: s.symbol, offset: s.offset, radix: p.c.Shell.Settings.Radix})
 }

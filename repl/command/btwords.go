@@ -180,6 +180,9 @@ func (p *tracePrinter) textWords(x *task.Task, all bool) {
 		if f.Slot != 0 {
 			low = f.Slot
 		}
+		if !h.Running && stack.Has(h.SP, 8) {
+			low = h.SP // the registers that it saved come first
+		}
 		w := p.textWord(f.Slot, f.PC)
 		w.start = true
 		textWordRecord.Emit(p.c.Out, w)

@@ -61,7 +61,8 @@ func runSource(t *Target, c *repl.Call) error {
 	defer c.Out.Print("\n")
 	f, err := t.openSource(c, file)
 	if err != nil {
-		return fmt.Errorf("%s: source code is not available: %w", c.Args[0], err)
+		c.Error(fmt.Errorf("%s: source code is not available: %w", c.Args[0], err))
+		return nil
 	}
 	defer f.Close()
 	lines := bufio.NewScanner(f)
