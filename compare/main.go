@@ -21,7 +21,7 @@ import (
 
 type options struct {
 	lab, kdive, cache, facts, only, also string
-	verbose, identify                    bool
+	verbose, identify, stacks            bool
 }
 
 func main() {
@@ -33,6 +33,7 @@ func main() {
 	flag.StringVar(&o.only, "only", "", "patterns of dumps, separated by commas")
 	flag.StringVar(&o.also, "also", "", "file with more commands, one a line, to compare with crash")
 	flag.BoolVar(&o.identify, "identify", false, "only ask what addresses are")
+	flag.BoolVar(&o.stacks, "stacks", false, "only compare back traces and code")
 	flag.BoolVar(&o.verbose, "v", false, "print all unexplained differences")
 	flag.Parse()
 	if o.lab == "" || flag.NArg() > 0 {
@@ -106,12 +107,12 @@ func (d dump) selected(patterns string) bool {
 
 func compareDump(o options, d dump, rules judge.Rules, w io.Writer) (total judge.Tally, err error) {
 	var results []judge.Comparison
-	if !o.identify && !d.stacksOnly() {
+	if !o.identify && !o.stacks && !d.stacksOnly() {
 		if results, err = compareCommands(o, d, rules); err != nil {
 			return total, err
 		}
 	}
-	if d.identify != "" {
+	if d.identify != "" && !o.stacks {
 		t, err := compareIdentify(o, d, rules)
 		if err != nil {
 			return total, err
