@@ -121,7 +121,7 @@ func TestBtForms(t *testing.T) {
 		{"bt -l 2", []string{"#1 [ffffa92d00027f00] schedule at", "    /usr/src/linux-6.1/kernel/sched/core.c: 6660\n"}},
 		{"bt -f", []string{"    ffffa92d00237be0: ", " ffffffffbe4aa99e \n #1 [ffffa92d00237c50] check_panic", "    ORIG_RAX: ffffffffffffffff  CS: 0010  SS: 0018\n    ffffa92d00237ce8: 0000000000000000 "}},
 		{"bt -F", []string{"check_panic_on_warn.cold+15 \n #1 [", "    ffffa92d00237dc0: "}},
-		{"bt -sx", []string{" #7 [ffffa92d00237db8] vma_close+0x18 at ffffffffbe2e6e58\n", "[exception RIP: __shm_close+0x4e]"}},
+		{"bt -sx", []string{" #7 [ffffa92d00237db8] vma_close+0x18 at ffffffffbe2e6e58\n", "[exception RIP: __shm_close+78]"}},
 		{"bt -t", []string{"              START: delay_tsc at ffffffffbe4a3ffe\n", "  [ffffa92d00237bd8] panic at ffffffffbe4aa952\n"}},
 		{"bt -T", []string{"  [ffffa92d00237bd8] panic at ffffffffbe4aa952\n"}},
 		{"bt -r", []string{"ffffa92d00237bd0:  ", "panic+"}},
