@@ -171,6 +171,9 @@ func (p *tracePrinter) textWords(x *task.Task, all bool) {
 	}
 	tr := p.unwinder.Trace(h)
 	low := stack.Low
+	if !all && len(tr.Frames) == 0 && tr.User != nil {
+		low = stack.High // it ran in user space: nothing of the stack is in use
+	}
 	if !all && len(tr.Frames) > 0 {
 		f := &tr.Frames[0]
 		if s := f.Stack; s != nil {
