@@ -57,29 +57,46 @@ func (r Rules) hunk(t *Tally, h hunk, peer string) {
 }
 
 // apply changes the lines of one side as the rules say; a line that a rule drops
-// is explained.
+// is explained, and so is the empty line that parts it from others.
 func (r Rules) apply(t *Tally, lines []string, side string) []changed {
 	var out []changed
-next:
-	for _, l := range lines {
-		c := changed{line: l, was: l}
-		for _, rule := range r {
-			for _, e := range rule.edits {
-				if e.side != side || !e.pattern.MatchString(c.line) {
-					continue
-				}
-				if e.drop {
-					t.explain(rule.ID, 1)
-					t.Explained++
-					continue next
-				}
-				c.line = e.pattern.ReplaceAllString(c.line, e.with)
-				c.by = append(c.by, rule.ID)
+	dropped := "" // the rule that dropped the line before
+	for i, l := range lines {
+		c, by := r.applyTo(l, side)
+		if by == "" && l == "" {
+			if by = dropped; by == "" && i+1 < len(lines) {
+				_, by = r.applyTo(lines[i+1], side)
 			}
+			dropped = "" // one empty line, not all
+		} else {
+			dropped = by
+		}
+		if by != "" {
+			t.explain(by, 1)
+			t.Explained++
+			continue
 		}
 		out = append(out, c)
 	}
 	return out
+}
+
+// applyTo changes a line, or says which rule drops it.
+func (r Rules) applyTo(line, side string) (c changed, dropped string) {
+	c = changed{line: line, was: line}
+	for _, rule := range r {
+		for _, e := range rule.edits {
+			if e.side != side || !e.pattern.MatchString(c.line) {
+				continue
+			}
+			if e.drop {
+				return c, rule.ID
+			}
+			c.line = e.pattern.ReplaceAllString(c.line, e.with)
+			c.by = append(c.by, rule.ID)
+		}
+	}
+	return c, ""
 }
 
 func plain(c []changed) []string {
