@@ -1,10 +1,10 @@
 package mm
 
 import (
-	"errors"
 	"fmt"
 	"iter"
 
+	"github.com/kdive/kdive/fault"
 	"github.com/kdive/kdive/kernel"
 	"github.com/kdive/kdive/walk"
 )
@@ -86,17 +86,17 @@ func (a *Areas) All(mm uint64) iter.Seq2[Area, error] {
 // Find is the area that holds the user address vaddr; ok is false if there is
 // none. An error means that there may be one that cannot be read.
 func (a *Areas) Find(mm, vaddr uint64) (area Area, ok bool, err error) {
-	var errs error
+	var errs fault.Several
 	for area, err := range a.All(mm) {
 		if err != nil {
-			errs = errors.Join(errs, err)
+			errs.Add(err)
 			continue
 		}
 		if vaddr >= area.Start && vaddr < area.End {
 			return area, true, nil
 		}
 	}
-	return Area{}, false, errs
+	return Area{}, false, errs.Err()
 }
 
 // Path is the name of the area's file, "" of anonymous memory.

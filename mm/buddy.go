@@ -162,7 +162,7 @@ func (b *Buddy) readNames() {
 	if b.n.Names == 0 {
 		return
 	}
-	for i := range uint64(min(b.n.List.Type.Underlying().Count(), maxTypes)) {
+	for i := range uint64(max(0, min(b.n.List.Type.Underlying().Count(), maxTypes))) {
 		name, err := readPointer(b.k, uint64(b.n.Names)+i*8)
 		if err != nil {
 			return

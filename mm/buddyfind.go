@@ -6,6 +6,8 @@ import (
 	"slices"
 	"sort"
 	"sync"
+
+	"github.com/kdive/kdive/fault"
 )
 
 // Free is where a free page is.
@@ -52,9 +54,11 @@ func (b *Buddy) Find(pfn uint64) (Free, bool, error) {
 // buildIndex walks all lists.
 func (b *Buddy) buildIndex() {
 	x := &b.found
+	var errs fault.Several
+	defer func() { x.err = errs.Err() }()
 	fail := func(what string, err error) {
 		if err != nil {
-			x.err = errors.Join(x.err, fmt.Errorf("%s: %w", what, err))
+			errs.Add(fmt.Errorf("%s: %w", what, err))
 		}
 	}
 	for _, z := range b.zones {

@@ -51,7 +51,7 @@ func LoadHugePages(k kernel.View) ([]HugePages, error) {
 	}
 	var list []HugePages
 	obj := make([]byte, n.Size)
-	for i := range uint64(min(t.Underlying().Count(), 16)) {
+	for i := range uint64(max(0, min(t.Underlying().Count(), 16))) {
 		addr := uint64(n.States) + i*uint64(n.Size)
 		if err := k.Read(obj, addr); err != nil {
 			return list, fmt.Errorf("hstates[%d]: %w", i, err)

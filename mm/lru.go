@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/kdive/kdive/ctype"
+	"github.com/kdive/kdive/fault"
 	"github.com/kdive/kdive/kernel"
 	"github.com/kdive/kdive/walk"
 )
@@ -64,7 +65,7 @@ func LoadLRUs(k kernel.View, pages *Pages) (*LRUs, error) {
 	if err := errors.Join(k.Bind(&l.n), k.Bind(&l.z)); err != nil {
 		return nil, fmt.Errorf("LRU lists: %w", err)
 	}
-	l.names = make([]string, min(l.n.Lists.Type.Underlying().Count(), 16))
+	l.names = make([]string, max(0, min(l.n.Lists.Type.Underlying().Count(), 16)))
 	if t, err := k.StructType("lru_list"); err == nil {
 		for _, e := range t.Underlying().Enumerators() {
 			if name, ok := strings.CutPrefix(e.Name, "LRU_"); ok && e.Value >= 0 && e.Value < int64(len(l.names)) && l.names[e.Value] == "" {
@@ -94,7 +95,7 @@ func (l *LRUs) Vecs(ctx context.Context) ([]*LRUVec, error) {
 		}
 	}
 	var vecs []*LRUVec
-	var errs error
+	var errs fault.Several
 	var nodes []int
 	for node, err := range l.z.nodes(l.k) {
 		var id int64
@@ -102,7 +103,7 @@ func (l *LRUs) Vecs(ctx context.Context) ([]*LRUVec, error) {
 			id, err = l.z.NodeID.Int(l.k, node)
 		}
 		if err != nil || id < 0 || id >= maxNodes {
-			errs = errors.Join(errs, err)
+			errs.Add(err)
 			continue
 		}
 		nodes = append(nodes, int(id))
@@ -111,7 +112,7 @@ func (l *LRUs) Vecs(ctx context.Context) ([]*LRUVec, error) {
 		}
 	}
 	if root == 0 {
-		return vecs, errs
+		return vecs, errs.Err()
 	}
 	left := maxCgroups
 	var visit func(group uint64, depth int) error
@@ -126,7 +127,7 @@ func (l *LRUs) Vecs(ctx context.Context) ([]*LRUVec, error) {
 		for _, id := range nodes {
 			info, err := readPointer(l.k, n.Info.At(group)+uint64(id)*8)
 			if err != nil {
-				errs = errors.Join(errs, fmt.Errorf("mem_cgroup %#x: %w", group, err))
+				errs.Add(fmt.Errorf("mem_cgroup %#x: %w", group, err))
 				continue
 			}
 			if info != 0 {
@@ -146,7 +147,9 @@ func (l *LRUs) Vecs(ctx context.Context) ([]*LRUVec, error) {
 		}
 		return nil
 	}
-	return vecs, errors.Join(errs, visit(root, 0))
+	err := visit(root, 0)
+	errs.Add(err)
+	return vecs, errs.Err()
 }
 
 // cgroupName is the last part of a cgroup's path, "" if it cannot be read.
@@ -236,7 +239,8 @@ func dimensions(t *ctype.Type) (gens, types, zones int, ok bool) {
 // Walk calls f for the first page structure of everything on a list and the
 // number of its pages. A list that breaks is walked from its other end, too. It
 // returns how many pages there are, and why that may be too few.
-func (l *LRUs) Walk(ctx context.Context, list *LRUList, f func(page, pages uint64)) (total uint64, errs error) {
+func (l *LRUs) Walk(ctx context.Context, list *LRUList, f func(page, pages uint64)) (total uint64, err error) {
+	var errs fault.Several
 	seen := map[uint64]bool{}
 	one := func(page uint64) {
 		seen[page] = true
@@ -246,7 +250,7 @@ func (l *LRUs) Walk(ctx context.Context, list *LRUList, f func(page, pages uint6
 				n = 1 << folio.Order
 			}
 		} else {
-			errs = errors.Join(errs, fmt.Errorf("%#x is on the list and no page structure", page))
+			errs.Add(fmt.Errorf("%#x is on the list and no page structure", page))
 			return
 		}
 		total += n
@@ -257,12 +261,12 @@ func (l *LRUs) Walk(ctx context.Context, list *LRUList, f func(page, pages uint6
 			return total, ctx.Err()
 		}
 		if err != nil {
-			errs = errors.Join(errs, err)
+			errs.Add(err)
 			break
 		}
 		one(page)
 	}
-	if errs == nil {
+	if errs.Err() == nil {
 		return total, nil
 	}
 	for page, err := range l.w.List(list.Addr, l.n.Link.Offset, walk.Reverse) {
@@ -271,5 +275,5 @@ func (l *LRUs) Walk(ctx context.Context, list *LRUList, f func(page, pages uint6
 		}
 		one(page)
 	}
-	return total, errs
+	return total, errs.Err()
 }

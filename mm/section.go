@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/kdive/kdive/ctype"
+	"github.com/kdive/kdive/fault"
 	"github.com/kdive/kdive/kernel"
 )
 
@@ -104,13 +105,20 @@ func (s *Sections) All() ([]Section, error) {
 		return nil, fmt.Errorf("sections of memory: %w", err)
 	}
 	var list []Section
+	var errs fault.Several
+	seen := map[uint64]int{}
 	obj := make([]byte, perRoot*uint64(s.n.Size))
 	for i, root := range roots {
 		if root == 0 {
 			continue
 		}
-		if e := s.k.Read(obj, root); e != nil {
-			err = errors.Join(err, fmt.Errorf("mem_section[%d]: %w", i, e))
+		if j, again := seen[root]; again {
+			errs.Add(fmt.Errorf("mem_section[%d]: it is at %#x, as mem_section[%d]", i, root, j))
+			continue
+		}
+		seen[root] = i
+		if err := s.k.Read(obj, root); err != nil {
+			errs.Add(fmt.Errorf("mem_section[%d]: %w", i, err))
 			continue
 		}
 		for j := range perRoot {
@@ -121,7 +129,7 @@ func (s *Sections) All() ([]Section, error) {
 			}
 		}
 	}
-	return list, err
+	return list, errs.Err()
 }
 
 // roots are the addresses of the arrays of sections: a table of pointers to pages

@@ -1,6 +1,7 @@
 package mm
 
 import (
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/kdive/kdive/fault"
 	"github.com/kdive/kdive/kernel"
 	"github.com/kdive/kdive/walk"
 )
@@ -126,10 +128,11 @@ func LoadVMAreas(k kernel.View) (*VMAreas, error) {
 func (v *VMAreas) All() ([]VMArea, error) {
 	v.once.Do(func() {
 		seen := map[uint64]bool{}
+		var errs fault.Several
 		for addr, err := range v.addresses() {
 			lazy := addr.lazy
 			if err != nil {
-				v.err = errors.Join(v.err, fmt.Errorf("vmap areas: %w", err))
+				errs.Add(fmt.Errorf("vmap areas: %w", err))
 				continue
 			}
 			if seen[addr.area] || len(seen) >= maxVMAreas {
@@ -138,20 +141,15 @@ func (v *VMAreas) All() ([]VMArea, error) {
 			seen[addr.area] = true
 			a, err := v.read(addr.area)
 			if err != nil {
-				v.err = errors.Join(v.err, err)
+				errs.Add(err)
 				continue
 			}
 			a.Lazy = lazy
 			v.areas = append(v.areas, a)
 		}
+		v.err = errs.Err()
 		slices.SortFunc(v.areas, func(a, b VMArea) int {
-			switch {
-			case a.Start != b.Start:
-				return map[bool]int{true: -1, false: 1}[a.Start < b.Start]
-			case a.Addr < b.Addr:
-				return -1
-			}
-			return 1
+			return cmp.Or(cmp.Compare(a.Start, b.Start), cmp.Compare(a.Addr, b.Addr))
 		})
 	})
 	return v.areas, v.err

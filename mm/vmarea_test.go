@@ -158,3 +158,33 @@ func TestMappedPages(t *testing.T) {
 		t.Errorf("%+v", areas)
 	}
 }
+
+// tabled is a kernel whose page tables map one page.
+type tabled struct {
+	*kerneltest.Kernel
+	vaddr, paddr uint64
+}
+
+func (k tabled) Translate(vaddr uint64) (paddr, n uint64, err error) {
+	if vaddr&^0xfff != k.vaddr {
+		return 0, 0, &fault.Error{Addr: vaddr, Space: fault.Virtual, Reason: fault.Unmapped}
+	}
+	return k.paddr, 0x1000, nil
+}
+
+// TestMappedDamagedEnd has areas whose ends are not to be believed: one reaches to
+// the last address, one is larger than all that is looked at.
+func TestMappedDamagedEnd(t *testing.T) {
+	k := vmKernel(t)
+	k.Put(0x2000, "vmap_area.va_end", 0xfffffffffffffff8)
+	k.Put(0x2200, "vmap_area.va_start", 0xffffffffff000000)
+	k.Put(0x2200, "vmap_area.va_end", 0xfffffffffffffff8)
+	v, err := LoadVMAreas(tabled{k, vaB + 0x1000, 0x77000})
+	if err != nil {
+		t.Fatal(err)
+	}
+	areas, vaddrs := v.Mapped(nil, 0x77123)
+	if len(areas) != 1 || areas[0].Addr != 0x2100 || vaddrs[0] != vaB+0x1123 {
+		t.Errorf("areas %+v, addresses %x", areas, vaddrs)
+	}
+}

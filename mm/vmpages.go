@@ -29,29 +29,31 @@ func (v *VMAreas) mapPages(pages *Pages) {
 		Translate(vaddr uint64) (paddr, n uint64, err error)
 	})
 	all, _ := v.All()
-	left := maxMapped
+	left := uint64(maxMapped)
 	for i := range all {
 		a := &all[i]
-		n := int((a.End - a.Start) >> kernel.PageShift)
-		if left -= n; a.Lazy || left < 0 {
+		n := (a.End - a.Start) >> kernel.PageShift
+		if a.Lazy || n > left {
 			continue
 		}
+		left -= n
 		if !ok {
 			v.arrayPages(pages, a)
 			continue
 		}
-		for vaddr := a.Start; vaddr < a.End; {
+		for at := uint64(0); at < n; { // by pages: a damaged area may end at the last address
+			vaddr := a.Start + at<<kernel.PageShift
 			paddr, size, err := tables.Translate(vaddr)
 			if err != nil {
-				vaddr += kernel.PageSize
+				at++
 				continue
 			}
-			size = max(kernel.PageSize, min(size&^(kernel.PageSize-1), a.End-vaddr))
-			for off := uint64(0); off < size; off += kernel.PageSize {
+			run := max(1, min(size>>kernel.PageShift, n-at))
+			for off := uint64(0); off < run<<kernel.PageShift; off += kernel.PageSize {
 				pfn := (paddr + off) >> kernel.PageShift
 				v.byPage[pfn] = append(v.byPage[pfn], vaddr+off)
 			}
-			vaddr += size
+			at += run
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 
+	"github.com/kdive/kdive/fault"
 	"github.com/kdive/kdive/kernel"
 )
 
@@ -61,26 +62,26 @@ func LoadZones(k kernel.View) ([]*Zone, error) {
 		return nil, fmt.Errorf("zones: %w", err)
 	}
 	var zones []*Zone
-	var errs error
+	var errs fault.Several
 	for node, err := range n.nodes(k) {
 		if err != nil {
-			errs = errors.Join(errs, err)
+			errs.Add(err)
 			continue
 		}
 		count := min(n.Zones.Type.Underlying().Count(), maxZones)
 		for i := range count {
 			z, err := n.read(k, node, int(i))
 			if err != nil {
-				errs = errors.Join(errs, fmt.Errorf("zone %d of the node at %#x: %w", i, node, err))
+				errs.Add(fmt.Errorf("zone %d of the node at %#x: %w", i, node, err))
 				continue
 			}
 			zones = append(zones, z)
 		}
 	}
-	if zones == nil && errs == nil {
-		errs = errors.New("zones: no node of memory was found")
+	if zones == nil {
+		errs.Add(errors.New("zones: no node of memory was found"))
 	}
-	return zones, errs
+	return zones, errs.Err()
 }
 
 // nodes yields the addresses of the struct pglist_data of all nodes.
