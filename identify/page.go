@@ -2,6 +2,7 @@ package identify
 
 import (
 	"errors"
+	"fmt"
 	"sync/atomic"
 
 	"github.com/kdive/kdive/kernel"
@@ -64,8 +65,11 @@ func (r *pageReader) load() error {
 		r.users = o
 	}
 	phys, _, err := r.k.Translate(uint64(r.n.Text))
+	if r.n.End < r.n.Text || r.n.End-r.n.Text > maxImage {
+		return fmt.Errorf("the kernel's image from %#x to %#x", uint64(r.n.Text), uint64(r.n.End))
+	}
 	r.image.start, r.image.size, r.image.phys = uint64(r.n.Text), uint64(r.n.End-r.n.Text), phys
-	r.freed = make([]atomic.Uint32, min(r.image.size, maxImage)>>kernel.PageShift+1)
+	r.freed = make([]atomic.Uint32, r.image.size>>kernel.PageShift+1)
 	return err
 }
 
@@ -152,9 +156,6 @@ func (m *Model) givenBack(addr uint64) bool {
 		return false
 	}
 	off := addr - m.pages.image.start
-	if off >= maxImage {
-		return false
-	}
 	state := &m.pages.freed[off>>kernel.PageShift]
 	if state.Load() == 0 {
 		page, err := m.pages.pages.At(off + m.pages.image.phys)
