@@ -10,10 +10,9 @@ import (
 // structures checks all of a cache but its slabs one by one.
 func (c *cacheCheck) structures() {
 	buf := make([]byte, max(0, min(int64(c.n.CacheSize), 64<<10)))
-	size := c.n.CacheSize
 	if err := c.k.Read(buf, c.Addr); err != nil {
 		// The end of the structure is an array that is allocated shorter.
-		size = kernel.Size(max(c.n.List.Offset+16, c.n.Refcount.Offset+8, c.n.RandomSeq.Offset+8, c.sub.RedLeft.Offset+8))
+		size := kernel.Size(max(c.n.List.Offset+16, c.n.Refcount.Offset+8, c.n.RandomSeq.Offset+8, c.sub.RedLeft.Offset+8))
 		buf = buf[:max(0, min(int64(size), int64(len(buf))))]
 		if err := c.k.Read(buf, c.Addr); err != nil {
 			c.cannot(err)

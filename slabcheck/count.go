@@ -20,6 +20,7 @@ func (c *cacheCheck) misplaced(node, slabs, objects int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.moved.add(node, slabs, objects)
+	c.counted = false
 }
 
 // tallies counts the slabs that pages show, by node.
@@ -66,8 +67,13 @@ func (c *cacheCheck) counterOf(id int) (n int64, ok bool) {
 	return v, err == nil
 }
 
-// surplus is by how many slabs the counters are above what was found.
+// surplus is by how many slabs the counters are above what was found. It is asked
+// for each slab that names no cache, of which there may be very many, so it is kept
+// until a slab is moved. It is for one goroutine.
 func (c *cacheCheck) surplus() int {
+	if c.counted {
+		return c.over
+	}
 	sum := 0
 	count := c.tallies()
 	for id := range c.m.NodeCount() {
@@ -75,6 +81,7 @@ func (c *cacheCheck) surplus() int {
 			sum += int(v) - count[id].slabs
 		}
 	}
+	c.over, c.counted = sum, true
 	return sum
 }
 

@@ -115,7 +115,9 @@ func (ck *checker) scan(ctx context.Context) error {
 		if missing > 0 {
 			ck.blind = true
 			ck.unread += missing
-			ck.unreadAt = append(ck.unreadAt, first)
+			if len(ck.unreadAt) < maxUnread {
+				ck.unreadAt = append(ck.unreadAt, first)
+			}
 		}
 		ck.strays = append(ck.strays, strays...)
 		for _, r := range found {
@@ -173,7 +175,7 @@ func (ck *checker) vote() {
 	}
 	most := 0
 	for v, n := range refs {
-		if n > most {
+		if n > most || n == most && v < ck.common.refs {
 			most, ck.common.refs, ck.common.haveRefs = n, v, ck.n.PageRefs.Present()
 		}
 	}

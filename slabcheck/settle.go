@@ -51,6 +51,7 @@ func (ck *checker) holds(f *Frame, x *Finding) uint64 {
 // checkStrays reports pages that are marked as slabs and name no cache, and says
 // which cache misses one.
 func (ck *checker) checkStrays() {
+	said := 0
 	for i := range ck.strays {
 		s := &ck.strays[i]
 		if ck.inFence(s) {
@@ -68,6 +69,10 @@ func (ck *checker) checkStrays() {
 			}
 			c.misplaced(max(c.roles[s.addr].node, 0), 1, objects)
 			f.Expected, f.Want, f.HasWant = word(c.Addr, 8), c.Addr, true
+		}
+		if said++; said > perRule {
+			ck.omitted++
+			continue
 		}
 		ck.findings = append(ck.findings, &f)
 	}

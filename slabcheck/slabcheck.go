@@ -109,6 +109,7 @@ type checker struct {
 	codeSeen  sync.Map // address -> whether it is code
 
 	findings []*Finding // of no cache
+	omitted  int
 	unread   int
 	unreadAt []error
 }
@@ -125,11 +126,13 @@ type cacheCheck struct {
 	sizeWrong bool              // no object is where it seems
 	noNode    map[int]bool      // nodes whose structure is none
 	moved     moved             // slabs that are the cache's and do not say so, or say so and are not
-	unmarked  []uint64          // frames of pages on its lists that are not marked as slabs
-	broken    map[int]bool      // nodes with a list that does not lead everywhere
-	random    uint64            // what broken lists are mixed with, if it is not what the cache says
-	origLen   int               // bytes of the size that was asked for, 0: not recorded
-	extra     bool              // what was not asked for is a red zone
+	over      int               // surplus, while counted
+	counted   bool
+	unmarked  []uint64     // frames of pages on its lists that are not marked as slabs
+	broken    map[int]bool // nodes with a list that does not lead everywhere
+	random    uint64       // what broken lists are mixed with, if it is not what the cache says
+	origLen   int          // bytes of the size that was asked for, 0: not recorded
+	extra     bool         // what was not asked for is a red zone
 
 	mu       sync.Mutex
 	findings []*Finding
@@ -260,7 +263,7 @@ func (ck *checker) parallel(ctx context.Context, n int, do func(i int)) error {
 
 // report puts the findings in order.
 func (ck *checker) report(caches []*cacheCheck) *Report {
-	r := &Report{Findings: ck.findings, Unread: ck.unread, UnreadAt: ck.unreadAt, Caches: len(caches)}
+	r := &Report{Findings: ck.findings, Omitted: ck.omitted, Unread: ck.unread, UnreadAt: ck.unreadAt, Caches: len(caches)}
 	for _, c := range caches {
 		slices.SortStableFunc(c.findings, func(a, b *Finding) int {
 			return cmp.Or(cmp.Compare(a.Page, b.Page), cmp.Compare(a.Object, b.Object), cmp.Compare(a.At, b.At), cmp.Compare(a.Rule.ID, b.Rule.ID))

@@ -4,7 +4,6 @@ import (
 	"fmt"
 
 	"github.com/kdive/kdive/kernel"
-	"github.com/kdive/kdive/slab"
 )
 
 // checkSlabs checks the slabs of a cache from one to another.
@@ -206,5 +205,3 @@ func (ck *checker) neighbours(f *Finding) []Neighbour {
 }
 
 func hex(v uint64) string { return fmt.Sprintf("%#x", v) }
-
-var _ = slab.Free
