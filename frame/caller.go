@@ -28,8 +28,13 @@ const (
 	attrGNUTarget     = dwarf.Attr(0x2113)
 )
 
-// maxCallers bounds how many callers are asked one after the other.
-const maxCallers = 16
+// maxCallers bounds how many callers are asked one after the other, maxAsked how
+// often callers are asked for one variable: an expression may name many values at
+// the function's entry, and each of these may again.
+const (
+	maxCallers = 16
+	maxAsked   = 1 << 10
+)
 
 // Entry implements location.Machine: the caller's debug info may say what it
 // passed.
@@ -112,7 +117,7 @@ func noEntry(format string, args ...any) (uint64, location.Provenance) {
 // passed is what the caller passed in the parameter that match finds, if the
 // caller's call leads to the frame's function.
 func (x *machine) passed(match func(*die.Entry) bool, data bool) (uint64, location.Provenance) {
-	if x.depth >= maxCallers {
+	if x.m.asked++; x.depth >= maxCallers || x.m.asked > maxAsked {
 		return noEntry("too many callers to ask")
 	}
 	if why := x.noCaller(); why != "" {

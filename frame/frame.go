@@ -34,6 +34,7 @@ type Model struct {
 	sites map[siteKey]die.Entry
 	calls map[uint64]disasm.Inst // by return address
 	busy  map[question]bool
+	asked int // of callers, for the variable under way
 }
 
 // New makes the model of a kernel.

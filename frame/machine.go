@@ -35,6 +35,7 @@ func (m *Model) machine(tr *unwind.Trace, i int) *machine {
 
 // Register is what a register held in frame i of a trace, and where that is from.
 func (m *Model) Register(tr *unwind.Trace, i int, r unwind.Reg) (v uint64, p location.Provenance) {
+	m.asked = 0
 	err := guard(func() error {
 		v, p = m.machine(tr, i).Register(uint64(r))
 		return nil

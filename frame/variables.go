@@ -75,6 +75,7 @@ func (m *Model) variable(x *machine, scope *debuginfo.Scope, e die.Entry) (Varia
 	if v.Name == "" || e.Flag(dwarf.AttrDeclaration) {
 		return v, false
 	}
+	m.asked = 0
 	var err error
 	if v.Type, err = info.TypeOf(&e); err != nil || v.Type == nil {
 		v.Type = ctype.VoidType()

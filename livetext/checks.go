@@ -284,11 +284,14 @@ func (m *Model) through(want, have []disasm.Inst) bool {
 	return true
 }
 
+// maxAlternatives bounds the entries for one place.
+const maxAlternatives = 64
+
 // alternativesAt are the entries for one place.
 func (m *Model) alternativesAt(addr uint64) []site {
 	var list []site
 	i := sort.Search(len(m.sites), func(i int) bool { return m.sites[i].addr >= addr })
-	for ; i < len(m.sites) && m.sites[i].addr == addr; i++ {
+	for ; i < len(m.sites) && m.sites[i].addr == addr && len(list) < maxAlternatives; i++ {
 		if m.sites[i].kind == Alternative {
 			list = append(list, m.sites[i])
 		}

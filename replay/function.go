@@ -26,6 +26,7 @@ const maxFuncs = 1 << 10
 
 const (
 	maxPiece  = 1 << 17 // bytes of one part of a function
+	maxAll    = 1 << 18 // of all parts
 	stubSize  = 64      // of code outside of the function that goes on after a fault
 	maxVars   = 1 << 14 // entries of a function's debug info
 	maxDepth  = 64
@@ -76,11 +77,13 @@ func (m *Model) extent(pc uint64) (x extent, err error) {
 		x.entry, x.pieces, err = m.bySymbol(pc)
 		return x, err
 	}
+	left := uint64(maxAll)
 	for _, r := range scopes[0].Ranges {
 		low, ok := m.v.Runtime(pc, r.Low)
-		if !ok || r.High <= r.Low || r.High-r.Low > maxPiece {
+		if !ok || r.High <= r.Low || r.High-r.Low > min(maxPiece, left) {
 			return x, fmt.Errorf("the function at %#x has a part of %d bytes", pc, r.High-r.Low)
 		}
+		left -= r.High - r.Low
 		if x.entry == 0 && m.starter(low) {
 			x.entry = low
 		}
