@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/kdive/kdive/fault"
 	"github.com/kdive/kdive/repl"
 	"github.com/kdive/kdive/repl/output"
 	"github.com/kdive/kdive/slab"
@@ -242,7 +243,7 @@ func (l *cacheLister) row(x *slab.Cache) {
 
 // firstLine is the first of several joined errors, and how many there are.
 func firstLine(err error) error {
-	first, n := firstOf(err)
+	n, first := firstOf(err)
 	if n > 1 {
 		return fmt.Errorf("%w (and %d more)", first, n-1)
 	}
@@ -251,19 +252,22 @@ func firstLine(err error) error {
 
 // firstOf is the first of joined errors, however often they were joined, and
 // their number.
-func firstOf(err error) (first error, n int) {
+func firstOf(err error) (n int, first error) {
 	var joined interface{ Unwrap() []error }
 	if !errors.As(err, &joined) {
-		return err, 1
+		return 1, err
 	}
 	for _, e := range joined.Unwrap() {
-		f, more := firstOf(e)
+		more, f := firstOf(e)
 		if first == nil {
 			first = f
 		}
 		n += more
 	}
-	return first, n
+	if several, ok := joined.(*fault.SeveralError); ok {
+		n += several.All - len(several.Errs)
+	}
+	return n, first
 }
 
 // ignore shows a cache that is left out.

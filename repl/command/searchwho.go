@@ -30,6 +30,7 @@ type holders struct {
 	flushed bool                // there was more than one batch
 	groups  map[string]*group   // -g
 	counted map[uint64]struct{} // -g: physical addresses
+	twice   bool                // -g: hits are not remembered any more
 }
 
 type waitingHit struct {
@@ -128,7 +129,7 @@ func (h *holders) learn(ctx context.Context) error {
 			bases[p.Base] = true
 		}
 	}
-	return h.m.Learn(ctx, slices.Collect(maps.Keys(bases)), func(done uint64) { h.s.c.Progress(done, 0) })
+	return h.m.Learn(ctx, slices.Sorted(maps.Keys(bases)), func(done uint64) { h.s.c.Progress(done, 0) })
 }
 
 // shownMember is a member of what holds a hit.
@@ -136,7 +137,6 @@ type shownMember struct {
 	name string
 	text string
 	tree value.JSON
-	err  error
 }
 
 func (h *holders) members(x *identity) []shownMember {
@@ -165,14 +165,23 @@ type group struct {
 	first    *identity
 }
 
-const maxExamples = 4
+// Bounds of -g: examples of a group, groups, and hits that are remembered so that
+// memory that is found at two addresses counts once.
+const (
+	maxExamples = 4
+	maxGroups   = 1 << 16
+	maxCounted  = 1 << 24
+)
+
+// otherHits is the group of what comes when there are too many groups.
+const otherHits = "(others)"
 
 var groupRecord = &output.Record[group]{
 	Type: "hit_group",
 	Help: "hits that are held in the same way (-g)",
 	Columns: []output.Column[group]{
 		{Name: "count", Head: "  HITS", Verb: "%6d", Help: "how many", Get: func(g *group) output.Value { return output.Int(g.count) }},
-		{Name: "holder", Head: "  HELD BY", Verb: "  %s", Help: "what holds the first of them; address, offset and the like differ in the others",
+		{Name: "holder", Head: "  HELD BY", Verb: "  %s", Help: "what holds the first of them; address, offset and the like differ in the others; null: there are too many groups for one of their own",
 			Get: func(g *group) output.Value {
 				if g.first == nil {
 					return output.Null()
@@ -206,9 +215,18 @@ func (h *holders) count(x *identity, hit *search.Hit) {
 	if _, again := h.counted[hit.Paddr]; again {
 		return
 	}
-	h.counted[hit.Paddr] = struct{}{}
+	if len(h.counted) < maxCounted {
+		h.counted[hit.Paddr] = struct{}{}
+	} else if !h.twice {
+		h.twice = true
+		h.s.c.Warn("more than %d hits: from here on, memory that is mapped at two addresses counts twice", maxCounted)
+	}
 	key := x.sort()
 	g := h.groups[key]
+	if g == nil && len(h.groups) >= maxGroups {
+		key, x = otherHits, nil
+		g = h.groups[key]
+	}
 	if g == nil {
 		g = &group{what: key, first: x}
 		h.groups[key] = g
