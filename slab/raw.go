@@ -143,8 +143,15 @@ func (v *pageVisitor) page(pfn uint64, b []byte) {
 			return
 		}
 	}
-	if info&1 != 0 || !m.pages.isSlab(b) {
+	if !m.pages.isSlab(b) {
 		return
+	}
+	if info&1 != 0 {
+		// Since 6.12 the word is that of the cache in a first page: an odd one that
+		// names no page is a pointer that was damaged.
+		if _, tail := m.pages.head(pfn, info); tail {
+			return
+		}
 	}
 	v.flush()
 	v.open = true

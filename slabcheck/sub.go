@@ -86,22 +86,27 @@ func (c *cacheCheck) objectsOf(s *slabRec) (int, bool) {
 	return int(min(int64(kernel.PageSize)<<order/c.Size, 1<<15-1)), true
 }
 
-// orderOf is the order of a slab's pages: of those that the cache may have the
-// one that the pages that follow fit, or else the number of objects; -1 if the
-// cache has none.
+// orderOf is the order of a slab's pages, of those that the cache may have: the
+// usual one if the number of objects is that of it, else the one that the pages
+// that follow fit, or else the number of objects.
 func (c *cacheCheck) orderOf(s *slabRec) int {
 	orders := c.orders()
+	byTails, byObjects := -1, -1
 	for _, o := range orders {
-		if s.tails == 1<<o-1 {
-			return o
+		if byTails < 0 && s.tails == 1<<o-1 {
+			byTails = o
+		}
+		if byObjects < 0 && int64(s.Objects) == int64(kernel.PageSize)<<o/max(c.Size, 1) {
+			byObjects = o
 		}
 	}
-	for _, o := range orders {
-		if int64(s.Objects) == int64(kernel.PageSize)<<o/max(c.Size, 1) {
-			return o
-		}
+	switch {
+	case byTails < 0 && byObjects < 0:
+		return orders[0]
+	case byTails < 0, byObjects == orders[0]: // smaller slabs than the usual ones are rare
+		return byObjects
 	}
-	return orders[0]
+	return byTails
 }
 
 // orders are the orders that slabs of the cache may have.
