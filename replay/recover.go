@@ -75,12 +75,19 @@ func (p *point) answered(v symbolic.Value, err error) (uint64, location.Provenan
 const (
 	how     = "by replay"
 	changed = "from memory that may have changed since"
+	against = "the other ways there contradict"
 )
 
 func (p *point) derived(v symbolic.Value) location.Provenance {
 	q := location.Provenance{Class: location.Derived, How: how + p.s.m.places(v.Via), Steps: v.Via}
-	if v.Changed {
+	if v.Changed && !v.ByMemory {
 		q.How += ", " + changed
+	}
+	switch {
+	case v.ByMemory:
+		q.How += ", " + against + " " + changed[len("from "):]
+	case len(v.Against) > 0:
+		q.How += ", " + against + " what is known"
 	}
 	return q
 }

@@ -131,6 +131,7 @@ func (m *machine) arith() bool {
 	m.assign(0, e)
 	if m.in.Op != x86asm.NOT && m.in.Op != x86asm.IMUL { // those say nothing of zero
 		m.setZero(e, 0)
+		m.flags = flags{a: e, b: m.constant(0), size: size, zeroOnly: true, pc: m.pc}
 	} else if m.in.Op == x86asm.IMUL {
 		m.s.zero = Fact{}
 	}
@@ -152,6 +153,7 @@ func (m *machine) compare() bool {
 	}
 	a, b := m.operand(0), m.operand(1)
 	m.s.zero = Fact{}
+	m.compared(a, b)
 	switch {
 	case m.in.Op == x86asm.CMP && b.isConst():
 		m.setZero(a, b.C)

@@ -32,6 +32,12 @@ type Value struct {
 	Via  []uint64 // instructions that carry it
 	// Changed: memory was read that may have been written since.
 	Changed bool
+	// Against are the instructions at which other ways to the point contradict what
+	// is known; none if no way was left out.
+	Against []uint64
+	// ByMemory: what they contradict is memory that may have been written since;
+	// Changed is set, too.
+	ByMemory bool
 }
 
 // Why a value cannot be told.
@@ -47,6 +53,12 @@ type evaluator struct {
 	facts *Facts
 	memo  map[*Expr]*result
 	work  int
+	extra []stored // of the way that is asked
+
+	// What must not be used: a register + 1, a slot of the state, a fact.
+	noReg  int
+	noSlot *Slot
+	noFact uint64
 }
 
 type result struct {
@@ -61,6 +73,16 @@ const maxWork = 1 << 12
 func (f *Func) Value(e *Expr, facts *Facts) (Value, error) {
 	ev := &evaluator{f: f, facts: facts, memo: map[*Expr]*result{}}
 	v, err := ev.value(e)
+	if errors.Is(err, ErrUnknown) || errors.Is(err, ErrOverwritten) || err == nil && v.Changed {
+		switch w, e := f.byWays(e, facts); {
+		case e == nil && w.ByMemory && err == nil && v.Bits != w.Bits:
+			err = ErrContradiction
+		case e == nil:
+			v, err = w, nil
+		case errors.Is(e, ErrContradiction):
+			err = e
+		}
+	}
 	v.Via = unique(v.Via)
 	return v, err
 }
@@ -106,7 +128,7 @@ func (ev *evaluator) find(e *Expr) (Value, error) {
 		return Value{Bits: e.C}, nil // it has many origins
 	}
 	for _, f := range ev.facts.State.Facts {
-		if f.Expr == e {
+		if f.Expr == e && (ev.noFact == 0 || f.By != ev.noFact) {
 			return Value{Bits: f.C, Via: via(f.By)}, nil
 		}
 	}
@@ -141,6 +163,8 @@ func (ev *evaluator) find(e *Expr) (Value, error) {
 	}
 	r := a.with(apply(e.Op, a.Bits, b.Bits), e.PC)
 	r.Via = append(r.Via, b.Via...)
+	r.Against = append(slices.Clone(r.Against), b.Against...)
+	r.ByMemory = r.ByMemory || b.ByMemory
 	r.Changed = r.Changed || b.Changed
 	return r, nil
 }
@@ -191,7 +215,7 @@ func (ev *evaluator) held(e *Expr) (Value, bool, error) {
 	}
 	s := &ev.facts.State
 	for n := range s.Regs {
-		if n == rsp || n+1 == ev.facts.HideReg || ev.facts.Reg == nil || !related(s.Regs[n].Expr, e) {
+		if n == rsp || n+1 == ev.facts.HideReg || n+1 == ev.noReg || ev.facts.Reg == nil || !related(s.Regs[n].Expr, e) {
 			continue
 		}
 		if v, known := ev.facts.Reg(n); known {
@@ -202,7 +226,7 @@ func (ev *evaluator) held(e *Expr) (Value, bool, error) {
 	}
 	for i := range s.Slots {
 		x := &s.Slots[i]
-		if !ev.facts.StackKnown || !related(x.Expr, e) || ev.facts.HideSlot != nil && *ev.facts.HideSlot == *x {
+		if !ev.facts.StackKnown || x == ev.noSlot || !related(x.Expr, e) || ev.facts.hides(x) {
 			continue
 		}
 		if bits, _, err := ev.facts.Read(ev.facts.Stack+uint64(x.Off), x.Size); err == nil {
@@ -212,6 +236,12 @@ func (ev *evaluator) held(e *Expr) (Value, bool, error) {
 		}
 	}
 	return found, ok, nil
+}
+
+// hides reports whether a slot is one that must not be used.
+func (f *Facts) hides(x *Slot) bool {
+	h := f.HideSlot
+	return h != nil && x.Off < h.Off+int64(h.Size) && h.Off < x.Off+int64(x.Size)
 }
 
 // related is a cheap first look whether invert may succeed.
@@ -287,8 +317,13 @@ func (ev *evaluator) overwrites(e *Expr) bool {
 		return true
 	}
 	base, off := split(e.A)
-	for i := range f.frame.stored {
-		x := &f.frame.stored[i]
+	for i := range len(f.frame.stored) + len(ev.extra) {
+		x := &stored{}
+		if i < len(f.frame.stored) {
+			x = &f.frame.stored[i]
+		} else {
+			x = &ev.extra[i-len(f.frame.stored)]
+		}
 		b, o := split(x.addr)
 		if b != base || o >= off+int64(e.Size) || x.size != 0 && off >= o+int64(x.size) {
 			continue

@@ -14,6 +14,9 @@ type machine struct {
 	s    *State
 	in   *inst
 	site int32
+
+	trail *trail // nil unless one way is followed
+	flags flags  // likewise
 }
 
 // step executes the instruction.
@@ -22,6 +25,9 @@ func (m *machine) step(i int32) {
 	m.pc = m.in.PC
 	if m.fn.g.blocks[m.fn.g.of[i]].loop {
 		m.s.rename(m.table, i)
+	}
+	if m.in.Flow == disasm.Call || m.in.Writes()&disasm.Flags != 0 {
+		m.flags = flags{}
 	}
 	switch {
 	case m.in.Flow == disasm.Call:
@@ -165,7 +171,7 @@ func (m *machine) load(addr *Expr, size uint8) *Expr {
 		return m.make(exprKey{op: OpLoad, size: size, a: addr, site: m.site})
 	}
 	if m.in.Op != x86asm.POP || !isCallerSaved(m.in.Args[0].Reg) { // those only clean up
-		m.fn.frame.read[off] = true
+		m.fn.frame.reads(off)
 	}
 	if e := m.s.get(m.table, off, size); e != nil {
 		return e
@@ -187,8 +193,10 @@ func (m *machine) store(addr *Expr, size uint16, e *Expr) {
 	if !ok {
 		if addr.inFrame {
 			m.fn.frame.taken(addr)
+			m.trail.called()
 		} else {
 			m.fn.frame.stores(addr, size, m.site)
+			m.trail.stores(m, addr, size, e)
 		}
 		m.escaped()
 		return
@@ -228,6 +236,7 @@ func (m *machine) call() {
 	for _, r := range callerSaved {
 		m.s.Regs[r] = Held{m.opaque(m.site, placeReg(r)), m.pc}
 	}
+	m.trail.called()
 	m.arguments()
 	m.escaped()
 }

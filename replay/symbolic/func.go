@@ -83,6 +83,13 @@ func (f *frame) stores(addr *Expr, size uint16, site int32) {
 	}
 }
 
+// reads notes that the function itself reads a place of the frame.
+func (f *frame) reads(off int64) {
+	if !f.frozen {
+		f.read[off] = true
+	}
+}
+
 var errWork = errors.New("the function takes too much work to follow")
 
 // Analyze follows all paths through a function.
@@ -192,21 +199,7 @@ func (f *Func) leave(b int32, s State) map[int32]*State {
 	m := &machine{table: f.t, fn: f, s: &s}
 	blk := &f.g.blocks[b]
 	first := blk.insts[0]
-	side := map[int32]*State{} // taken in front of the first instruction
-	for _, e := range f.g.insts[first].edges {
-		j, ok := f.find(e.To)
-		if !ok {
-			continue
-		}
-		c := s.clone()
-		sm := &machine{table: f.t, fn: f, s: &c, in: &f.g.insts[first], site: first}
-		sm.pc = f.g.insts[first].PC
-		if blk.loop {
-			c.rename(f.t, first)
-		}
-		sm.take(first, e)
-		side[f.g.of[j]] = &c
-	}
+	side := f.side(b, &s)
 	for _, i := range blk.insts {
 		m.step(i)
 	}
@@ -224,6 +217,29 @@ func (f *Func) leave(b int32, s State) map[int32]*State {
 		}
 	}
 	return out
+}
+
+// side is the states on the ways that leave in front of a block's first instruction,
+// by block.
+func (f *Func) side(b int32, s *State) map[int32]*State {
+	side := map[int32]*State{}
+	blk := &f.g.blocks[b]
+	first := blk.insts[0]
+	for _, e := range f.g.insts[first].edges {
+		j, ok := f.find(e.To)
+		if !ok {
+			continue
+		}
+		c := s.clone()
+		sm := &machine{table: f.t, fn: f, s: &c, in: &f.g.insts[first], site: first}
+		sm.pc = f.g.insts[first].PC
+		if blk.loop {
+			c.rename(f.t, first)
+		}
+		sm.take(first, e)
+		side[f.g.of[j]] = &c
+	}
+	return side
 }
 
 // merge makes one state of two that leave a block for the same successor.
@@ -315,11 +331,33 @@ func (f *Func) Interrupted(pc uint64) (State, bool) {
 		return State{}, false
 	}
 	s, ok := f.before(i)
-	if in := &f.g.insts[i]; ok && in.repeats() {
-		m := &machine{table: f.t, fn: f, s: &s, in: in, site: i}
-		m.take(i, Edge{Fault: true})
+	if ok {
+		f.finish(&s, i, interrupted)
 	}
 	return s, ok
+}
+
+// pointKind tells apart what is asked of an instruction.
+type pointKind uint8
+
+const (
+	inFront pointKind = iota
+	interrupted
+	during
+)
+
+// finish makes of the state in front of an instruction the one that is asked for.
+func (f *Func) finish(s *State, i int32, kind pointKind) {
+	s.kind = kind
+	in := &f.g.insts[i]
+	m := &machine{table: f.t, fn: f, s: s, in: in, site: i}
+	switch {
+	case kind == interrupted && in.repeats():
+		m.take(i, Edge{Fault: true})
+	case kind == during:
+		m.arguments()
+		m.escaped()
+	}
 }
 
 // repeats reports whether the instruction has a rep prefix.
@@ -344,9 +382,7 @@ func (f *Func) During(pc uint64) (State, bool) {
 	if !ok {
 		return s, false
 	}
-	m := &machine{table: f.t, fn: f, s: &s, in: &f.g.insts[i], site: i}
-	m.arguments()
-	m.escaped()
+	f.finish(&s, i, during)
 	return s, true
 }
 

@@ -51,6 +51,7 @@ type State struct {
 	Slots []Slot // by Off; none overlap
 	Facts []Fact
 	zero  Fact // holds if the zero flag is set; Expr is nil if that says nothing
+	kind  pointKind
 }
 
 func (s *State) clone() State {
