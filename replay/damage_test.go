@@ -35,7 +35,7 @@ func TestDamage(t *testing.T) {
 	found := 0
 	for seed := range uint64(40) {
 		v := &noisy{opened.Kernel, rand.New(rand.NewPCG(seed, 1)), 20 << (seed % 6)}
-		m := replay.New(v)
+		m := replay.New(v, nil)
 		model := frame.New(v)
 		model.Recover = m
 		for k, tr := range list {

@@ -35,7 +35,7 @@ func (p *point) systemCall(f *unwind.Frame) error {
 		return errNotThere
 	}
 	// All of the kernel knows where the registers are.
-	p.facts = symbolic.Facts{PC: p.pc, State: st, Read: m.read, Reg: p.register, Stack: f.CFA + pushedRegs, StackKnown: true, Loose: true}
+	p.facts = symbolic.Facts{PC: p.pc, State: st, Read: m.read, Freed: m.freed, Reg: p.register, Stack: f.CFA + pushedRegs, StackKnown: true, Loose: true}
 	if d, ok := p.depth(); !ok || p.facts.Stack+uint64(d) != f.SP {
 		return errFrame
 	}

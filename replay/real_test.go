@@ -62,7 +62,7 @@ func dump(t *testing.T) (*kdive.Target, []*unwind.Trace) {
 // it derived from the rest: it must come out as it is.
 func TestCheck(t *testing.T) {
 	opened, list := dump(t)
-	m := replay.New(opened.Kernel)
+	m := replay.New(opened.Kernel, nil)
 	var c replay.Check
 	for _, tr := range list {
 		m.Check(m.Extend(tr), &c)

@@ -187,6 +187,9 @@ func (p *point) atCall(v *frame.Sought) (location.Result, bool) {
 			return r, false
 		}
 		if q.Kind == location.InMemory && !p.keeps(q.Addr) {
+			if p.s.m.gone(q.Addr) {
+				return location.LostResult(location.NotHere, symbolic.ErrFreed.Error()), true
+			}
 			x.changed = true
 		}
 	}
@@ -201,6 +204,9 @@ func (p *point) atCall(v *frame.Sought) (location.Result, bool) {
 	}
 	return r, true
 }
+
+// gone reports whether memory was freed.
+func (m *Model) gone(addr uint64) bool { return m.freed != nil && m.freed(addr) }
 
 // keeps reports whether the word of the stack at an address is as it was in front
 // of the call.
@@ -257,6 +263,9 @@ func (x *machine) FrameBase() (uint64, location.Provenance) {
 // Read implements location.Machine.
 func (x *machine) Read(b []byte, addr uint64) error {
 	if !x.p.s.m.constant(addr, uint8(min(len(b), 255))) && !x.p.keeps(addr) {
+		if x.p.s.m.gone(addr) {
+			return symbolic.ErrFreed
+		}
 		x.changed = true
 	}
 	return x.p.s.m.v.Read(b, addr)

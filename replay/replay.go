@@ -21,6 +21,7 @@ import (
 // Model replays the functions of one kernel. It is safe for concurrent use.
 type Model struct {
 	v     frame.View
+	freed func(addr uint64) bool // may be nil
 	needs needs
 	edges edges
 
@@ -42,9 +43,10 @@ type needs struct {
 	HotCurrent kernel.Field `need:"?pcpu_hot.current_task"`
 }
 
-// New makes the model of a kernel.
-func New(v frame.View) *Model {
-	m := &Model{v: v, funcs: map[uint64]*function{}, starts: map[uint64]*function{}, stacks: map[*unwind.Trace]*stack{}, leaves: map[uint64]*jumps{},
+// New makes the model of a kernel. freed reports whether the memory at an address is
+// free now: what a function read there is lost. It may be nil.
+func New(v frame.View, freed func(addr uint64) bool) *Model {
+	m := &Model{v: v, freed: freed, funcs: map[uint64]*function{}, starts: map[uint64]*function{}, stacks: map[*unwind.Trace]*stack{}, leaves: map[uint64]*jumps{},
 		chains: map[[2]uint64][]uint64{}, entries: map[uint64]*function{}}
 	_ = v.Bind(&m.needs) // nothing is required
 	m.edges.load(v)

@@ -118,7 +118,7 @@ func (p *point) locate() error {
 	if !ok {
 		return errNotThere
 	}
-	p.facts = symbolic.Facts{PC: p.pc, State: st, Read: p.s.m.read, GS: p.s.m.current(&p.s.tr.Thread), Reg: p.register, Entry: p.entered}
+	p.facts = symbolic.Facts{PC: p.pc, State: st, Read: p.s.m.read, Freed: p.s.m.freed, GS: p.s.m.current(&p.s.tr.Thread), Reg: p.register, Entry: p.entered}
 	if f.CFA != 0 && !(p.i+1 < len(p.s.tr.Frames) && p.s.tr.Frames[p.i+1].Source.Guess()) {
 		p.facts.Stack, p.facts.StackKnown = f.CFA-8, true
 		if d, ok := p.depth(); ok && p.facts.Stack+uint64(d) != f.SP {

@@ -95,7 +95,7 @@ func (s spy) Register(tr *unwind.Trace, i int, r unwind.Reg) (uint64, location.P
 func TestHidden(t *testing.T) {
 	opened, list := dump(t)
 	k := opened.Kernel
-	m := replay.New(k)
+	m := replay.New(k, nil)
 	model := frame.New(k)
 	var asked, equal, equalChanged, wrong, wrongChanged int
 	for _, tr := range list {
@@ -155,7 +155,7 @@ func TestHidden(t *testing.T) {
 // the number and the address of the registers.
 func TestSystemCalls(t *testing.T) {
 	opened, list := dump(t)
-	m := replay.New(opened.Kernel)
+	m := replay.New(opened.Kernel, nil)
 	model := frame.New(opened.Kernel)
 	model.Recover = m
 	numbers, regs := 0, 0
@@ -197,7 +197,7 @@ func TestSystemCalls(t *testing.T) {
 func TestVariables(t *testing.T) {
 	opened, list := dump(t)
 	k := opened.Kernel
-	m := replay.New(k)
+	m := replay.New(k, nil)
 	plain, full := frame.New(k), frame.New(k)
 	watch := spy{m, k, map[string]int{}}
 	full.Recover = watch

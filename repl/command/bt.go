@@ -204,7 +204,7 @@ func (t *Target) unwinder() (*tracer, error) {
 		t.tracing = &tracer{
 			kernel:   t.Opened.Kernel,
 			unwinder: unwind.New(t.Opened.Kernel, unwind.Config{StackSize: table.StackSize(), Running: running}),
-			replay:   replay.New(t.Opened.Kernel),
+			replay:   replay.New(t.Opened.Kernel, t.freed),
 			frames:   frame.New(t.Opened.Kernel),
 			table:    table, sites: map[siteKey]site{},
 		}

@@ -19,6 +19,9 @@ type Facts struct {
 	Loose bool
 	// Read reads memory as it is now: constant says that it never changes.
 	Read func(addr uint64, size uint8) (v uint64, constant bool, err error)
+	// Freed reports whether memory was freed, so that what it holds now is not what
+	// was read. May be nil.
+	Freed func(addr uint64) bool
 	// GS reads memory relative to the base of segment GS, if it cannot have changed.
 	GS func(off uint64, size uint8) (uint64, bool)
 	// Hide, for tests: a place of the state that must not be used.
@@ -44,6 +47,7 @@ type Value struct {
 var (
 	ErrUnknown       = errors.New("the paths that lead here do not agree on it, or nothing holds it any more")
 	ErrOverwritten   = errors.New("it was read from memory that the function changes")
+	ErrFreed         = errors.New("it was read from memory that was freed since")
 	ErrContradiction = errors.New("what is known contradicts the code")
 )
 
@@ -73,7 +77,7 @@ const maxWork = 1 << 12
 func (f *Func) Value(e *Expr, facts *Facts) (Value, error) {
 	ev := &evaluator{f: f, facts: facts, memo: map[*Expr]*result{}}
 	v, err := ev.value(e)
-	if errors.Is(err, ErrUnknown) || errors.Is(err, ErrOverwritten) || err == nil && v.Changed {
+	if errors.Is(err, ErrUnknown) || errors.Is(err, ErrOverwritten) || errors.Is(err, ErrFreed) || err == nil && v.Changed {
 		switch w, e := f.byWays(e, facts); {
 		case e == nil && w.ByMemory && err == nil && v.Bits != w.Bits:
 			err = ErrContradiction
@@ -302,6 +306,9 @@ func (ev *evaluator) load(e *Expr) (Value, error) {
 	}
 	if !constant && ev.overwrites(e) {
 		return Value{}, ErrOverwritten
+	}
+	if !constant && ev.facts.Freed != nil && ev.facts.Freed(addr.Bits) {
+		return Value{}, ErrFreed
 	}
 	v := addr.with(bits, e.PC)
 	v.Changed = v.Changed || !constant

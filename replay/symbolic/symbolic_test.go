@@ -92,6 +92,14 @@ func TestValues(t *testing.T) {
 		{name: "paths differ", code: "534885ff74054889f3eb034889d3e8001000005bc3", call: 0xe, regs: words{"rbx": 5}, want: "entry rsi", err: ErrUnknown},
 		{name: "paths differ, but the register is known", code: "534885ff74054889f3eb034889d3e8001000005bc3", call: 0xe, regs: words{"rbx": 5}, want: "rbx", value: 5},
 
+		{name: "one path contradicts the register", code: "534885ff74054889f3eb034889d3e8001000005bc3", call: 0xe, regs: words{"rbx": 5}, entry: words{"rdx": 7}, want: "entry rsi", value: 5},
+		{name: "one path contradicts its branch", code: "534885ff74054889f3eb034889d3e8001000005bc3", call: 0xe, regs: words{"rbx": 5}, entry: words{"rdi": 0}, want: "entry rdx", value: 5},
+		{name: "all paths contradict", code: "534885ff74054889f3eb034889d3e8001000005bc3", call: 0xe, regs: words{"rbx": 5}, entry: words{"rdx": 7, "rsi": 8}, want: "entry rdi", err: ErrContradiction},
+		// push %rbx; mov %rdi,%rbx; cmp $-4096,%rdi; ja 1f; mov %rsi,%rbx; 1: call; pop %rbx; ret
+		{name: "a comparison that is false", code: "534889fb4881ff00f0ffff77034889f3e8001000005bc3", call: 0x10, regs: words{"rbx": 5}, entry: words{"rdi": 5}, want: "entry rsi", value: 5},
+		{name: "a comparison that is true", code: "534889fb4881ff00f0ffff77034889f3e8001000005bc3", call: 0x10, regs: words{"rbx": ^uint64(0)}, entry: words{"rdi": ^uint64(0)}, want: "entry rsi", err: ErrUnknown},
+		{name: "a comparison of what the register says", code: "534889fb4881ff00f0ffff77034889f3e8001000005bc3", call: 0x10, regs: words{"rbx": 5}, want: "entry rsi", value: 5},
+
 		// push %rbx; mov %rsi,%rbx; test %rdi,%rdi; je 1f; call; 1: call; pop %rbx; ret
 		{name: "paths agree", code: "534889f34885ff7405e800100000e8001000005bc3", call: 0xe, regs: words{"rbx": 5}, want: "entry rsi", value: 5},
 		{name: "one path called something", code: "534889f34885ff7405e800100000e8001000005bc3", call: 0xe, regs: words{"rbx": 5}, entry: words{"rdi": 6}, want: "rdi", err: ErrUnknown},
