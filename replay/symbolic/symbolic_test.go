@@ -98,6 +98,7 @@ func TestValues(t *testing.T) {
 		// push %rbx; mov %rdi,%rbx; cmp $-4096,%rdi; ja 1f; mov %rsi,%rbx; 1: call; pop %rbx; ret
 		{name: "a comparison that is false", code: "534889fb4881ff00f0ffff77034889f3e8001000005bc3", call: 0x10, regs: words{"rbx": 5}, entry: words{"rdi": 5}, want: "entry rsi", value: 5},
 		{name: "a comparison that is true", code: "534889fb4881ff00f0ffff77034889f3e8001000005bc3", call: 0x10, regs: words{"rbx": ^uint64(0)}, entry: words{"rdi": ^uint64(0)}, want: "entry rsi", err: ErrUnknown},
+		{name: "a comparison and a register contradict both", code: "534889fb4881ff00f0ffff77034889f3e8001000005bc3", call: 0x10, regs: words{"rbx": 5}, entry: words{"rdi": ^uint64(0)}, want: "entry rsi", err: ErrContradiction},
 		{name: "a comparison of what the register says", code: "534889fb4881ff00f0ffff77034889f3e8001000005bc3", call: 0x10, regs: words{"rbx": 5}, want: "entry rsi", value: 5},
 
 		// push %rbx; mov %rsi,%rbx; test %rdi,%rdi; je 1f; call; 1: call; pop %rbx; ret

@@ -67,6 +67,7 @@ func (f *Func) byWays(e *Expr, facts *Facts) (Value, error) {
 	}
 	var found *Value
 	var against []uint64
+	var left []way // that tell the value
 	byMemory := false
 	todo := []way{{f.g.of[i]}}
 	steps := 0
@@ -103,18 +104,49 @@ func (f *Func) byWays(e *Expr, facts *Facts) (Value, error) {
 				return Value{}, ErrUnknown
 			}
 			todo = append(todo, more...)
-		case found == nil:
-			found = &v
-		case found.Bits != v.Bits:
+		case found != nil && found.Bits != v.Bits:
 			return Value{}, ErrUnknown
+		default:
+			found = &v
+			left = append(left, w)
 		}
 	}
-	if found == nil {
+	if found == nil && byMemory {
+		return Value{}, ErrUnknown // it may only be that memory has changed
+	}
+	if found == nil || len(against) > 0 && !f.passable(left, i, e, facts, steps) {
 		return Value{}, ErrContradiction
 	}
 	found.Against = unique(append(found.Against, against...))
 	found.ByMemory, found.Changed = byMemory, byMemory
 	return *found, nil
+}
+
+// passable reports whether one of the ways can have been, as far as they are followed:
+// if what is known contradicts all of them, it is not understood.
+func (f *Func) passable(todo []way, target int32, e *Expr, facts *Facts, steps int) bool {
+	for n := 0; len(todo) > 0; n++ {
+		w := todo[len(todo)-1]
+		todo = todo[:len(todo)-1]
+		t, _, ok := f.walk(w, target, e, facts.State.kind, &steps)
+		if !ok || n >= maxWays || steps > maxWaySteps {
+			return true
+		}
+		if t == nil {
+			continue
+		}
+		local := *facts
+		local.State = t.s
+		if _, no := f.contradicts(t, &local); no {
+			continue
+		}
+		more, ok := f.extend(w)
+		if !ok {
+			return true
+		}
+		todo = append(todo, more...)
+	}
+	return false
 }
 
 // extend is the ways with one more block in front; false at the function's start,
