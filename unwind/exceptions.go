@@ -76,7 +76,13 @@ func (u *Unwinder) likely(p *PtRegs) bool {
 	if p.User() {
 		return ip < userEnd && sp < userEnd
 	}
-	return sp&7 == 0 && int64(sp) < 0 && u.text.has(u.v, ip)
+	if sp&7 != 0 || int64(sp) >= 0 {
+		return false
+	}
+	// A null pointer was called: the stack goes on right above the registers,
+	// which the CPU aligns to 16 bytes.
+	called := ip == 0 && sp-(p.Addr+ptRegsSize) <= 8
+	return called || u.text.has(u.v, ip)
 }
 
 // TaskStack is the stack of a thread; false once it is freed.
