@@ -93,7 +93,7 @@ func misbehaving() []*repl.Command {
 			c.Out.Print("done\n")
 			return nil
 		}),
-		run("args", func(_ context.Context, c *repl.Call) error {
+		run("operands", func(_ context.Context, c *repl.Call) error {
 			c.Out.Printf("%q %q\n", c.Args, c.Rest)
 			return nil
 		}),
