@@ -180,7 +180,7 @@ func compareCommands(o options, d dump, rules judge.Rules) ([]judge.Comparison, 
 		}
 	}
 	if o.facts != "" {
-		if err := keep(o.facts, d, crash, drgn); err != nil {
+		if err := keep(o.facts, peers, d, facts, crash, drgn); err != nil {
 			return nil, err
 		}
 	}

@@ -39,10 +39,21 @@ func testFacts(t *testing.T, d realDump) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	said := session(t, files, judge.Session(judge.Commands(facts), facts))
+	if err := facts.AddWide(kept.DrgnWide); err != nil {
+		t.Fatal(err)
+	}
+	said := session(t, files, judge.Session(append(judge.Commands(facts), judge.Wide(facts)...), facts))
+	results := judge.Compare(rules, d.name, kept.Crash+kept.Wide, facts, said)
+	results = append(results, judge.Memory(rules, d.name, kept.Memory, session(t, files, judge.KeptMemory(facts)))...)
+	commands := judge.StackCommands(false)
+	stacks, err := judge.Stacks(rules, d.name, commands, kept.Stacks, kept.DrgnStacks, session(t, files, judge.StackSession(commands)))
+	if err != nil {
+		t.Fatal(err)
+	}
 	var total judge.Tally
-	for _, c := range judge.Compare(rules, d.name, kept.Crash, facts, said) {
-		if c.Tally.Compared() == 0 {
+	for _, c := range append(results, stacks...) {
+		// What is nowhere (-R) has no answer.
+		if c.Tally.Compared() == 0 && !strings.Contains(c.Name, " -R ") {
 			t.Errorf("%s, %s: nothing was compared", c.Peer, c.Name)
 		}
 		if c.Tally.Unexplained > 0 {

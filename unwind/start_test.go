@@ -112,10 +112,12 @@ func TestSavedRegisters(t *testing.T) {
 	k.regs(stackAt+0x400, 0x401000, userCS, 0x7fff0000)
 	k.regs(stackAt+0x800, 0x401000, kernelCS, stackAt+0x900) // no kernel code
 	k.regs(stackAt+0xc00, textAt+0x1010, 0x18, stackAt+0xd00)
+	k.regs(stackAt+0xe00, 0, kernelCS, stackAt+0xe00+ptRegsSize)      // a null pointer was called
+	k.regs(stackAt+0x1000, 0, kernelCS, stackAt+0x1000+ptRegsSize+16) // not there
 	u := k.unwinder()
 	s, ok := u.TaskStack(Thread{Stack: stackAt})
 	list, err := u.SavedRegisters(s)
-	if !ok || err != nil || len(list) != 2 || list[0].Addr != stackAt+0x100 || list[1].Addr != stackAt+0x400 || !list[1].User() {
+	if !ok || err != nil || len(list) != 3 || list[2].Addr != stackAt+0xe00 || list[0].Addr != stackAt+0x100 || list[1].Addr != stackAt+0x400 || !list[1].User() {
 		t.Error(list, err)
 	}
 	if _, ok := u.TaskStack(Thread{}); ok {

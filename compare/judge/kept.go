@@ -18,6 +18,28 @@ type Kept struct {
 	Dump                string
 	Crash, CrashVersion string // empty if crash does not open the dump
 	Drgn, DrgnVersion   string
+	More                // of dumps that every test run has; else empty
+}
+
+// More is what else the peers say: of address spaces, files and IPC objects
+// (Wide), of memory (KeptMemory) and of stacks (Stacks).
+type More struct {
+	Wide, Memory, Stacks string // crash's answers
+	DrgnWide, DrgnStacks string // what drgn's scripts printed
+}
+
+// parts are the answers in the order in which they stand in the file.
+func (k *Kept) parts() []part {
+	return []part{
+		{"crash", &k.CrashVersion, &k.Crash}, {"crash-wide", &k.CrashVersion, &k.Wide}, {"crash-memory", &k.CrashVersion, &k.Memory},
+		{"crash-stacks", &k.CrashVersion, &k.Stacks}, {"drgn", &k.DrgnVersion, &k.Drgn}, {"drgn-wide", &k.DrgnVersion, &k.DrgnWide},
+		{"drgn-stacks", &k.DrgnVersion, &k.DrgnStacks},
+	}
+}
+
+type part struct {
+	name          string
+	version, text *string
 }
 
 const keptSuffix = ".facts.zst"
@@ -28,10 +50,15 @@ const maxKept = 64 << 20
 // Write writes the file for the dump in a directory.
 func (k Kept) Write(dir string) error {
 	var b strings.Builder
-	if k.Crash != "" {
-		fmt.Fprintf(&b, "crash %s %d\n", k.CrashVersion, len(k.Crash))
+	for _, p := range k.parts() {
+		if *p.text != "" {
+			fmt.Fprintf(&b, "%s %s %d\n", p.name, *p.version, len(*p.text))
+		}
 	}
-	fmt.Fprintf(&b, "drgn %s %d\n\n%s%s", k.DrgnVersion, len(k.Drgn), k.Crash, k.Drgn)
+	b.WriteString("\n")
+	for _, p := range k.parts() {
+		b.WriteString(*p.text)
+	}
 	w, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedBestCompression), zstd.WithWindowSize(32<<20))
 	if err != nil {
 		return err
@@ -66,11 +93,10 @@ func ReadKept(dir, dump string) (Kept, error) {
 		if _, err := fmt.Sscan(line, &peer, &version, &n); err != nil || n < 0 || n > len(body) {
 			return k, fmt.Errorf("%s: %q is no line of a head", f.Name(), line)
 		}
-		switch peer {
-		case "crash":
-			k.Crash, k.CrashVersion = body[:n], version
-		case "drgn":
-			k.Drgn, k.DrgnVersion = body[:n], version
+		for _, p := range k.parts() {
+			if p.name == peer {
+				*p.text, *p.version = body[:n], version
+			}
 		}
 		body = body[n:]
 	}

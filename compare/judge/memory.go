@@ -2,6 +2,7 @@ package judge
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -18,8 +19,7 @@ var memory = []string{
 const physicalSamples = 80
 
 // MemoryCommands are the commands about memory whose text is compared on a dump
-// with these tasks. They are asked of crash only where it is there: their answers
-// are not kept for tests.
+// with these tasks. Of their answers, those of KeptMemory are kept for tests.
 func MemoryCommands(f *Facts) []string {
 	c := append([]string(nil), memory...)
 	for i := range uint64(physicalSamples) {
@@ -31,6 +31,26 @@ func MemoryCommands(f *Facts) []string {
 		}
 	}
 	return c
+}
+
+// KeptMemory are those whose answers are kept for tests: not what has a line for
+// every page or object.
+func KeptMemory(f *Facts) []string {
+	return slices.DeleteFunc(MemoryCommands(f), func(c string) bool {
+		return c == "kmem -p" || c == "kmem -S" || strings.HasPrefix(c, "kmem -m")
+	})
+}
+
+// Only is a session of crash with the answers to these commands alone.
+func Only(session string, commands []string) string {
+	var b strings.Builder
+	_, sections := Sections(session, CrashPrompt)
+	for _, s := range sections {
+		if slices.Contains(commands, s.Command) {
+			b.WriteString(CrashPrompt + s.Command + "\n" + s.Text)
+		}
+	}
+	return b.String()
 }
 
 // Memory judges what kdive printed for MemoryCommands with crash's answers.

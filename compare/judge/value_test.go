@@ -57,7 +57,8 @@ func row(t *testing.T, text string) map[string]any {
 
 func TestKept(t *testing.T) {
 	dir := t.TempDir()
-	want := Kept{Dump: "d", Crash: "crash> sys\n\nx\n", CrashVersion: "1", Drgn: strings.Repeat("{}\n\n", 1000), DrgnVersion: "2"}
+	want := Kept{Dump: "d", Crash: "crash> sys\n\nx\n", CrashVersion: "1", Drgn: strings.Repeat("{}\n\n", 1000), DrgnVersion: "2",
+		More: More{Wide: "w\n\n", Stacks: "s", DrgnWide: "{}"}}
 	if err := want.Write(dir); err != nil {
 		t.Fatal(err)
 	}

@@ -10,8 +10,8 @@ import (
 //go:embed wide.py
 var wideScript string
 
-// WideScript is a second program for drgn: what it prints is compared where drgn
-// is at hand, and not kept for tests.
+// WideScript is a second program for drgn: what it prints is kept for tests of
+// some dumps only.
 func WideScript() string { return wideScript }
 
 // wide are more commands whose text is compared where crash is at hand.
