@@ -25,6 +25,10 @@ type Command struct {
 	// operators where an operand follows them (see the help on input).
 	Expr bool
 
+	// Text marks a command whose operands are words of other commands: its options
+	// are read in front of the first operand only.
+	Text bool
+
 	// Hidden keeps the command out of the list that help prints.
 	Hidden bool
 

@@ -25,7 +25,7 @@ type parsedArgs struct {
 }
 
 // parseArgs sorts the text behind a command's name into options and operands.
-// Options may follow operands, as in crash; "--" ends them. A word such as -5
+// Options may follow operands, as in crash, unless what follows is text; "--" ends them. A word such as -5
 // that is no declared option is an operand.
 func (cmd *Command) parseArgs(text string) (parsedArgs, error) {
 	if cmd.Expr {
@@ -46,7 +46,7 @@ func (cmd *Command) parseArgs(text string) (parsedArgs, error) {
 				from = words[i+1].pos
 			}
 			i = len(words)
-		case isOption(w):
+		case isOption(w) && !(cmd.Text && len(p.operands) > 0):
 			used, err := cmd.option(&p, w.text, words[i+1:])
 			if err != nil {
 				return p, err

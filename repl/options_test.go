@@ -179,3 +179,17 @@ func FuzzParseArgs(f *testing.F) {
 		}
 	})
 }
+
+func TestParseText(t *testing.T) {
+	cmd := &Command{Name: "repeat", Text: true, Options: []Option{{Name: "n", Number: true}, {Name: "x"}}}
+	for text, want := range map[string]string{
+		" -5 ps -k --json": `-n=5 [ps][-k][--json] "ps -k --json"`,
+		" -x ps -x":        `-x [ps][-x] "ps -x"`,
+		" --json ps -k":    `[ps][-k] "ps -k" json`,
+	} {
+		p, err := cmd.parseArgs(text)
+		if got := show(p); err != nil || got != want {
+			t.Errorf("%q: %s, %v, want %s", text, got, err, want)
+		}
+	}
+}

@@ -28,6 +28,7 @@ func alias(*Target) *repl.Command {
 	return &repl.Command{
 		Name:     "alias",
 		Synopsis: "[alias] [command text]",
+		Text:     true,
 		Summary:  "list, define or remove short words for commands",
 		Detail: `
 Without an operand all aliases are listed, with one operand that alias. Further

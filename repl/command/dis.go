@@ -134,7 +134,7 @@ goes over all code of the kernel image and shows the unexplained alone.`,
 			{Name: "intel", Help: "Intel syntax"},
 		},
 		Examples: []repl.Example{
-			{Line: "dis -rl ffffffff9c69bc60", Help: "What led to an address, with source lines."},
+			{Line: "dis -rl ffffffffbe2e6e58", Help: "What led to an address, with source lines."},
 			{Line: "dis schedule 10", Help: "Ten instructions."},
 			{Line: "dis --diff", Help: "How the kernel patched itself, and whether anything else changed its code."},
 		},

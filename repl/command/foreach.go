@@ -106,7 +106,7 @@ The options behind are those of the command. vtop takes the addresses behind it.
 			{Line: "foreach bt", Help: "The stacks of all tasks."},
 			{Line: "foreach UN bt -l", Help: "Where all tasks wait that cannot be interrupted."},
 			{Line: "foreach gleader ps", Help: "All processes of user space."},
-			{Line: "foreach bash vtop 400000", Help: "What an address is in each shell."},
+			{Line: "foreach init vtop 400000", Help: "What an address is in each process of that name."},
 		},
 		Records:  []output.Describer{frameRecord, registersRecord, variableRecord},
 		Complete: func(*repl.Shell, []string, string) []string { return forTaskNames() },

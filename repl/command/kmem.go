@@ -72,9 +72,9 @@ the JSON only. A number that cannot be read is never 0: the reason stands in its
 		Examples: []repl.Example{
 			{Line: "kmem -s dentry", Help: "How many directory entries there are."},
 			{Line: "kmem -S --full kmalloc-32", Help: "Every object of that cache."},
-			{Line: "kmem ffff8935011fa0c0", Help: "What is at this address."},
-			{Line: "kmem -S=0,1 filp", Help: "The slabs of files that CPUs 0 and 1 have."},
-			{Line: "kmem -v ffffd0e300010100", Help: "The area of virtual memory around this address."},
+			{Line: "kmem ffff9b6d00a38d00", Help: "What is at this address."},
+			{Line: "kmem -S=0,1 dentry", Help: "The slabs of directory entries that CPUs 0 and 1 have."},
+			{Line: "kmem -v ffffa92d00237bd8", Help: "The area of virtual memory around this address."},
 		},
 		Records: []output.Describer{cacheRecord, cacheNameRecord, slabCPURecord, slabNodeRecord, slabRecord, slabObjectRecord,
 			symRecord, contextRecord, pageRecord,

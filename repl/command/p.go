@@ -124,7 +124,7 @@ copies: numbers and ranges (0,2-3), "a" for all, nothing for the CPU of the curr
 		},
 		Examples: []repl.Example{
 			{Line: "p init_task.comm", Help: "A member."},
-			{Line: "p ((struct task_struct *)0xffff8e231fe50000)->mm->owner->pid", Help: "Along pointers."},
+			{Line: "p ((struct task_struct *)0xffff9b6d00ac4380)->parent->comm", Help: "Along pointers."},
 			{Line: "p runqueues:a", Help: "The copy of every CPU."},
 			{Line: "p sizeof(struct page)", Help: "A size."},
 		},

@@ -54,9 +54,9 @@ its place; the rest of the range is shown. The command then counts as failed.
 		Examples: []repl.Example{
 			{Line: "rd jiffies", Help: "The word at a symbol."},
 			{Line: "rd -p 1000000 512", Help: "A page of physical memory."},
-			{Line: "rd -s ffffd17b8042bd68 64", Help: "Part of a stack, with return addresses by name."},
+			{Line: "rd -s ffffa92d00237bd8 64", Help: "Part of a stack, with return addresses by name."},
 			{Line: "rd -a linux_banner", Help: "A string."},
-			{Line: "rd -r page.bin ffff8e231fe50000 4096", Help: "Save a page."},
+			{Line: "rd -r page.bin ffff9b6d00ac4380 4096", Help: "Save a page."},
 		},
 		Records: []output.Describer{rdRecord, rdGapRecord, rdTextRecord, copiedRecord},
 		Run:     func(ctx context.Context, c *repl.Call) error { return runRd(ctx, t, c) },

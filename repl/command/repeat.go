@@ -12,6 +12,7 @@ func repeat(*Target) *repl.Command {
 	return &repl.Command{
 		Name:     "repeat",
 		Synopsis: "[-SECONDS] command",
+		Text:     true,
 		Summary:  "run a command again and again",
 		Detail: `
 The command runs until Ctrl-C, until it fails, or until the reader of a pipe ends.

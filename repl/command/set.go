@@ -63,7 +63,7 @@ at once. "set -v" lists all variables.`,
 			{Name: "v", Help: "list all variables"},
 		},
 		Examples: []repl.Example{
-			{Line: "set 1234", Help: "Make the task with PID 1234 the current one."},
+			{Line: "set 91", Help: "Make the task with PID 91 the current one."},
 			{Line: "set radix 16", Help: "Print numbers of values in hexadecimal."},
 			{Line: "set scroll off", Help: "No pager."},
 		},

@@ -50,7 +50,7 @@ What the dump does not have is not corruption: it is counted as unread.`,
 		Examples: []repl.Example{
 			{Line: "slabcheck", Help: "All caches."},
 			{Line: "slabcheck kmalloc-32 kmalloc-64", Help: "Two of them."},
-			{Line: "slabcheck ffff8935011fa0c0", Help: "The cache that this object is of."},
+			{Line: "slabcheck ffff9b6d00a38d00", Help: "The cache that this object is of."},
 		},
 		Records: []output.Describer{findingRecord, checkedRecord, ruleRecord, trackRecord},
 		Run:     func(ctx context.Context, c *repl.Call) error { return runSlabCheck(ctx, t, c) },

@@ -33,7 +33,7 @@ a page table could not be read; the entries up to there are shown.`,
 			{Name: "k", Help: "addresses are kernel virtual"},
 		},
 		Examples: []repl.Example{
-			{Line: "vtop ffff8e231fe50000", Help: "An address of the direct map."},
+			{Line: "vtop ffff9b6d00ac4380", Help: "An address of the direct map."},
 			{Line: "vtop -c 1 400000", Help: "An address of the init process."},
 		},
 		Records: []output.Describer{vtopRecord, pteRecord, areaRecord, pageRecord},

@@ -1,0 +1,37 @@
+package command
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/kdive/kdive/repl"
+	"github.com/kdive/kdive/repl/repltest"
+)
+
+// notHere are examples that cannot run on the bundled dump, and why.
+var notHere = map[string]string{
+	"repeat -1":     "it ends with Ctrl-C",
+	"ps -m":         "the kernel does not record when tasks got a CPU",
+	"mod -s virtio": "the kernel has no such module",
+}
+
+// TestExamples runs the examples of every command's help on the bundled dump, those
+// of a command one after the other in one session.
+func TestExamples(t *testing.T) {
+	cmds := All(tiny(t))
+	t.Chdir(t.TempDir()) // some write files
+	for _, cmd := range cmds {
+		for _, e := range cmd.Examples {
+			skip := false
+			for prefix := range notHere {
+				skip = skip || strings.HasPrefix(e.Line, prefix)
+			}
+			if skip {
+				continue
+			}
+			if r := repltest.Run(t, cmds, repl.Options{}, e.Line); r.Status != 0 || r.Err != "" {
+				t.Errorf("%s: %s: status %d, errors %q", cmd.Name, e.Line, r.Status, r.Err)
+			}
+		}
+	}
+}
