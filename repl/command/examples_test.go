@@ -21,17 +21,18 @@ func TestExamples(t *testing.T) {
 	cmds := All(tiny(t))
 	t.Chdir(t.TempDir()) // some write files
 	for _, cmd := range cmds {
+		var lines []string
 		for _, e := range cmd.Examples {
 			skip := false
 			for prefix := range notHere {
 				skip = skip || strings.HasPrefix(e.Line, prefix)
 			}
-			if skip {
-				continue
+			if !skip {
+				lines = append(lines, e.Line)
 			}
-			if r := repltest.Run(t, cmds, repl.Options{}, e.Line); r.Status != 0 || r.Err != "" {
-				t.Errorf("%s: %s: status %d, errors %q", cmd.Name, e.Line, r.Status, r.Err)
-			}
+		}
+		if r := repltest.Run(t, cmds, repl.Options{}, lines...); r.Status != 0 || r.Err != "" {
+			t.Errorf("%s: status %d, errors %q", strings.Join(lines, "; "), r.Status, r.Err)
 		}
 	}
 }
