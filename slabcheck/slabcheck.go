@@ -229,6 +229,7 @@ func (ck *checker) parallel(ctx context.Context, n int, do func(i int)) error {
 	var wg sync.WaitGroup
 	var mu sync.Mutex
 	var failed error
+	var panicked any
 	next := 0
 	take := func() (int, bool) {
 		mu.Lock()
@@ -241,6 +242,15 @@ func (ck *checker) parallel(ctx context.Context, n int, do func(i int)) error {
 	}
 	for range min(n, runtime.GOMAXPROCS(0)) {
 		wg.Go(func() {
+			// A panic goes on in the caller's goroutine, where it ends one command
+			// and not the session.
+			defer func() {
+				if p := recover(); p != nil {
+					mu.Lock()
+					panicked, failed = p, errors.New("panic")
+					mu.Unlock()
+				}
+			}()
 			err := mapped.Guard(func() error {
 				for i, ok := take(); ok; i, ok = take() {
 					do(i)
@@ -255,6 +265,9 @@ func (ck *checker) parallel(ctx context.Context, n int, do func(i int)) error {
 		})
 	}
 	wg.Wait()
+	if panicked != nil {
+		panic(panicked)
+	}
 	if failed == nil {
 		failed = ctx.Err()
 	}
