@@ -4,7 +4,9 @@ import (
 	"cmp"
 	"hash/crc32"
 	"math/bits"
+	"runtime"
 	"slices"
+	"sync"
 
 	"github.com/kdive/kdive/debuginfo/scan"
 )
@@ -111,31 +113,65 @@ func buildNames(parts [][]scan.Record) (buckets, names, records []byte) {
 		}
 	}
 	order, starts := distribute(n, func(i int) uint64 { return all[i].Hash })
+	// Buckets do not depend on each other: each processor makes a run of them.
+	count := len(starts) - 1
+	runs := make([]nameRun, min(runtime.GOMAXPROCS(0), count))
+	var wg sync.WaitGroup
+	for k := range runs {
+		wg.Go(func() {
+			runs[k].build(all, order, starts[k*count/len(runs):(k+1)*count/len(runs)+1])
+		})
+	}
+	wg.Wait()
 	buckets = make([]byte, 0, len(starts)*4)
 	names = make([]byte, 0, n*nameSize)
 	records = make([]byte, 0, n*recordSize)
+	for i := range runs {
+		r := &runs[i]
+		name, record := uint32(len(names)/nameSize), uint32(len(records)/recordSize)
+		for _, first := range r.buckets {
+			buckets = le.AppendUint32(buckets, name+first)
+		}
+		for b := r.names; len(b) > 0; b = b[nameSize:] {
+			le.PutUint32(b[8:], record+le.Uint32(b[8:]))
+		}
+		names, records = append(names, r.names...), append(records, r.records...)
+	}
+	buckets = le.AppendUint32(buckets, uint32(len(names)/nameSize))
+	return buckets, names, records
+}
+
+// nameRun is the tables of a run of buckets, counted from its start.
+type nameRun struct {
+	buckets        []uint32 // first name of each
+	names, records []byte
+}
+
+// build makes the tables of the buckets whose items in order starts delimits.
+func (r *nameRun) build(all []*scan.Record, order, starts []uint32) {
+	n := int(starts[len(starts)-1] - starts[0])
+	r.buckets = make([]uint32, 0, len(starts)-1)
+	r.names, r.records = make([]byte, 0, n*nameSize), make([]byte, 0, n*recordSize)
 	for b := range len(starts) - 1 {
-		buckets = le.AppendUint32(buckets, uint32(len(names)/nameSize))
+		r.buckets = append(r.buckets, uint32(len(r.names)/nameSize))
 		items := order[starts[b]:starts[b+1]]
 		slices.SortFunc(items, func(i, j uint32) int { return compare(all[i], all[j]) })
 		var last *scan.Record
 		for _, i := range items {
-			r := all[i]
-			if last == nil || last.Hash != r.Hash {
-				names = le.AppendUint64(names, uint64(r.Name))
-				names = le.AppendUint32(names, uint32(len(records)/recordSize))
-				names = le.AppendUint32(names, uint32(r.Hash))
-			} else if last.Kind == r.Kind && last.Key == r.Key {
+			rec := all[i]
+			if last == nil || last.Hash != rec.Hash {
+				r.names = le.AppendUint64(r.names, uint64(rec.Name))
+				r.names = le.AppendUint32(r.names, uint32(len(r.records)/recordSize))
+				r.names = le.AppendUint32(r.names, uint32(rec.Hash))
+			} else if last.Kind == rec.Kind && last.Key == rec.Key {
 				continue // two goroutines met it
 			}
-			last = r
-			records = le.AppendUint64(records, r.Key)
-			records = le.AppendUint32(records, r.Off)
-			records = append(records, byte(r.Kind), r.Flags, 0, 0)
+			last = rec
+			r.records = le.AppendUint64(r.records, rec.Key)
+			r.records = le.AppendUint32(r.records, rec.Off)
+			r.records = append(r.records, byte(rec.Kind), rec.Flags, 0, 0)
 		}
 	}
-	buckets = le.AppendUint32(buckets, uint32(len(names)/nameSize))
-	return buckets, names, records
 }
 
 // compare orders records by name, kind, definition before declaration, and

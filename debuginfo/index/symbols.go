@@ -2,7 +2,6 @@ package index
 
 import (
 	"bytes"
-	"cmp"
 	"debug/elf"
 	"slices"
 
@@ -49,21 +48,21 @@ func SortSymbols(t *elffile.SymbolTable) *Symbols {
 		out.names = le.AppendUint32(out.names, uint32(list[i].hash))
 		out.names = le.AppendUint32(out.names, list[i].index)
 	}
-	// Sorting small keys is what costs least; few symbols share an address.
-	type key struct {
-		addr uint64
-		item uint32
-	}
 	keys := make([]key, len(list))
 	for i := range list {
 		keys[i] = key{list[i].addr, uint32(i)}
 	}
-	slices.SortFunc(keys, func(a, b key) int {
-		if a.addr != b.addr {
-			return cmp.Compare(a.addr, b.addr)
+	keys = sortKeys(keys)
+	for run := keys; len(run) > 0; { // few symbols share an address
+		n := 1
+		for n < len(run) && run[n].addr == run[0].addr {
+			n++
 		}
-		return cmp.Or(bytes.Compare(list[a.item].name, list[b.item].name), cmp.Compare(a.item, b.item))
-	})
+		if n > 1 {
+			slices.SortStableFunc(run[:n], func(a, b key) int { return bytes.Compare(list[a.item].name, list[b.item].name) })
+		}
+		run = run[n:]
+	}
 	out.addrs = make([]byte, 0, 8*len(list))
 	out.index = make([]byte, 0, 4*len(list))
 	for _, k := range keys {
@@ -111,4 +110,38 @@ func (x *Index) SymbolNames(name string) []int {
 		}
 	}
 	return list
+}
+
+// key is a symbol's address and its place in a list.
+type key struct {
+	addr uint64
+	item uint32
+}
+
+// sortKeys sorts by address, digit after digit of 16 bits; equal ones stay in order.
+// Most digits of a kernel's addresses have few values, so that this costs a fraction of
+// comparing.
+func sortKeys(keys []key) []key {
+	other := make([]key, len(keys))
+	next := make([]uint32, 1<<16)
+	for shift := 0; shift < 64; shift += 16 {
+		clear(next)
+		for i := range keys {
+			next[uint16(keys[i].addr>>shift)]++
+		}
+		if len(keys) == 0 || int(next[uint16(keys[0].addr>>shift)]) == len(keys) {
+			continue
+		}
+		sum := uint32(0)
+		for d, n := range next {
+			next[d], sum = sum, sum+n
+		}
+		for _, k := range keys {
+			d := uint16(k.addr >> shift)
+			other[next[d]] = k
+			next[d]++
+		}
+		keys, other = other, keys
+	}
+	return keys
 }
