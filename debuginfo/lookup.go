@@ -166,10 +166,7 @@ func (in *Info) seenBy(name, file string, kind ctype.Kind) (found *ctype.Type) {
 			if err != nil {
 				return err
 			}
-			root, err := u.Root()
-			if err != nil {
-				return err
-			}
+			root := u.Root()
 			for e, err := range root.Kids() {
 				if err != nil {
 					return err

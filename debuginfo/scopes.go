@@ -161,10 +161,7 @@ func (in *Info) codeAt(u *unit, pc uint64) (int, bool, error) {
 // readCode lists the functions of a unit by address: those at the top level,
 // and in namespaces and types, where other languages than C have theirs.
 func (u *unit) readCode() ([]code, error) {
-	root, err := u.Root()
-	if err != nil {
-		return nil, err
-	}
+	root := u.Root()
 	list, err := appendCode(nil, &root, 0)
 	slices.SortFunc(list, func(a, b code) int { return cmp.Compare(a.Low, b.Low) })
 	return list, err

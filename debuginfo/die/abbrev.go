@@ -42,9 +42,14 @@ func ReadAbbrevs(section []byte, off uint64) AbbrevReader {
 	return r
 }
 
-// Next reads one declaration into r, whose Attrs it overwrites; false at the
-// end of the table or on an error, which is then in r.Err.
-func (r *AbbrevReader) Next() bool {
+// Pos is where in .debug_abbrev the next declaration starts.
+func (r *AbbrevReader) Pos() int { return r.buf.Pos }
+
+// Seek goes to the declaration at an offset that Pos gave.
+func (r *AbbrevReader) Seek(pos int) { r.buf.Pos = pos }
+
+// head reads what comes before a declaration's attributes.
+func (r *AbbrevReader) head() bool {
 	if r.Err != nil {
 		return false
 	}
@@ -59,6 +64,44 @@ func (r *AbbrevReader) Next() bool {
 	r.Tag = dwarf.Tag(b.Uleb())
 	r.Children = b.U8() != 0
 	r.Attrs = r.Attrs[:0]
+	return true
+}
+
+// Skip is Next without the attributes, a tenth of the work: r.Attrs is empty.
+func (r *AbbrevReader) Skip() bool {
+	if !r.head() {
+		return false
+	}
+	b := &r.buf
+	for {
+		if p := b.Data[b.Pos:]; len(p) >= 2 && (p[0]|p[1]) < 0x80 && Form(p[1]) != FormImplicitConst {
+			b.Pos += 2
+			if p[0]|p[1] == 0 {
+				return true
+			}
+			continue
+		}
+		attr, form := b.Uleb(), b.Uleb()
+		if b.Bad {
+			r.Err = errAbbrevEnd
+			return false
+		}
+		if attr == 0 && form == 0 {
+			return true
+		}
+		if Form(form) == FormImplicitConst {
+			b.Sleb()
+		}
+	}
+}
+
+// Next reads one declaration into r, whose Attrs it overwrites; false at the
+// end of the table or on an error, which is then in r.Err.
+func (r *AbbrevReader) Next() bool {
+	if !r.head() {
+		return false
+	}
+	b := &r.buf
 	for {
 		attr, form := b.Uleb(), b.Uleb()
 		if b.Bad {

@@ -54,10 +54,7 @@ func TestLists(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		root, err := u.Root()
-		if err != nil {
-			t.Fatal(err)
-		}
+		root := u.Root()
 		for e, err := range root.Kids() {
 			if err != nil {
 				t.Fatal(err)

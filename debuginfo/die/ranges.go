@@ -153,10 +153,4 @@ func (u *Unit) ranges5(off uint64) ([]Range, error) {
 }
 
 // CodeRanges are the addresses that the unit's root entry says it covers.
-func (u *Unit) CodeRanges() ([]Range, error) {
-	root, err := u.root()
-	if err != nil {
-		return nil, err
-	}
-	return root.Ranges()
-}
+func (u *Unit) CodeRanges() ([]Range, error) { return u.root.Ranges() }

@@ -131,6 +131,7 @@ type Unit struct {
 	LowPC    uint64 // base address of ranges and location lists
 
 	d                                      *Data
+	root                                   Entry
 	name, compDir                          Value
 	strOffBase, addrBase, rngBase, lstBase uint64
 	table                                  atomic.Pointer[abbrevTable]
@@ -191,10 +192,11 @@ func (d *Data) Unit(off int) (*Unit, error) {
 // Open reads the root entry of a unit. Unlike Unit it keeps nothing.
 func (d *Data) Open(h Header) (*Unit, error) {
 	u := &Unit{Header: h, d: d, StmtList: -1}
-	root, err := u.root()
-	if err != nil {
+	var err error
+	if u.root, err = u.readRoot(); err != nil {
 		return nil, fmt.Errorf("unit at %#x: %w", h.Off, err)
 	}
+	root := &u.root
 	if v, ok := root.Attr(dwarf.AttrStrOffsetsBase); ok {
 		u.strOffBase = v.U
 	}
@@ -221,17 +223,19 @@ func (d *Data) Open(h Header) (*Unit, error) {
 	return u, nil
 }
 
-// root is the root entry, found without the whole abbreviation table: compilers
-// declare its abbreviation first.
-func (u *Unit) root() (Entry, error) {
+// readRoot reads the root entry, and of the abbreviation table no more than it
+// takes to find the entry's: compilers put the most used ones first.
+func (u *Unit) readRoot() (Entry, error) {
 	b := At(u.d.Info[:u.End], u.First)
 	code := b.Uleb()
 	if b.Bad || code == 0 {
 		return Entry{}, errors.New("no root entry")
 	}
 	r := ReadAbbrevs(u.d.Abbrev, u.AbbrevOff)
-	for n := 0; r.Next(); n++ {
+	for decl, n := r.Pos(), 0; r.Skip(); decl, n = r.Pos(), n+1 {
 		if r.Code == code {
+			r.Seek(decl)
+			r.Next()
 			return Entry{Unit: u, Off: u.First, Abbrev: &r.Abbrev, data: b.Pos}, nil
 		}
 		if n > 64 && !u.d.Spend(8) {
@@ -245,7 +249,7 @@ func (u *Unit) root() (Entry, error) {
 }
 
 // Root is the root entry of the unit.
-func (u *Unit) Root() (Entry, error) { return u.Entry(u.First) }
+func (u *Unit) Root() Entry { return u.root }
 
 // Data is what the unit belongs to.
 func (u *Unit) Data() *Data { return u.d }

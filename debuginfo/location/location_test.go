@@ -108,10 +108,7 @@ func typed(t testing.TB) (u *die.Unit, a, b, c int) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	root, err := u.Root()
-	if err != nil {
-		t.Fatal(err)
-	}
+	root := u.Root()
 	var offs []int
 	for e := range root.Kids() {
 		offs = append(offs, e.Off-u.Off)

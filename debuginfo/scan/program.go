@@ -57,10 +57,16 @@ type program struct {
 	located   bool  // has a location, a value or code
 	inline    bool  // an abstract function
 	refAddr   bool  // fOrigin is an offset in .debug_info, not in the unit
-	fixed     int32 // bytes of all attributes if nothing is to be loaded, else -1
+	fixed     int32 // bytes of all attributes if nothing is to be loaded, else notFixed or notCompiled
+	decl      int   // where the declaration stands in .debug_abbrev
 	ops       []op
 	constants []constant
 }
+
+const (
+	notFixed    = -1
+	notCompiled = -2
+)
 
 type constant struct {
 	field uint8
@@ -127,14 +133,16 @@ func fieldOf(kind Kind, a dwarf.Attr) uint8 {
 	return noField
 }
 
-// compiler turns abbreviations into programs; its slices are used again for
-// every unit.
+// compiler turns abbreviations into programs, each when it is first met: most
+// of a table is for entries inside of functions and types, which are stepped
+// over. Its slices are used again for every unit.
 type compiler struct {
 	progs     []program
 	ops       []op
 	constants []constant
 	skip      int   // bytes to skip before the next operation
-	last      shape // the table that is compiled already
+	last      shape // of the table that progs is
+	reader    die.AbbrevReader
 }
 
 // shape is what a compiled table depends on.
@@ -143,7 +151,7 @@ type shape struct {
 	version, addrSize int
 }
 
-// table compiles the abbreviation table of a unit. Codes that are not 1, 2, 3
+// table prepares the abbreviation table of a unit. Codes that are not 1, 2, 3
 // ... are refused: no compiler makes them, and units with them can still be
 // read entry by entry.
 func (c *compiler) table(d *die.Data, h *die.Header) error {
@@ -153,15 +161,17 @@ func (c *compiler) table(d *die.Data, h *die.Header) error {
 	}
 	c.last = shape{}
 	c.progs, c.ops, c.constants = c.progs[:0], c.ops[:0], c.constants[:0]
-	r := die.ReadAbbrevs(d.Abbrev, h.AbbrevOff)
-	for r.Next() {
+	r, attrs := &c.reader, c.reader.Attrs
+	*r = die.ReadAbbrevs(d.Abbrev, h.AbbrevOff)
+	r.Attrs = attrs
+	for decl := r.Pos(); r.Skip(); decl = r.Pos() {
 		if r.Code != uint64(len(c.progs))+1 {
 			return errCodes
 		}
 		if len(c.progs) >= maxAbbrevs {
 			return errAbbrevs
 		}
-		c.compile(&r.Abbrev, h)
+		c.progs = append(c.progs, program{kind: kindOf(r.Tag), children: r.Children, fixed: notCompiled, decl: decl})
 	}
 	if !d.Spend(r.Len()) {
 		return errAbbrevs
@@ -172,12 +182,25 @@ func (c *compiler) table(d *die.Data, h *die.Header) error {
 	return r.Err
 }
 
-func (c *compiler) compile(a *die.Abbrev, h *die.Header) {
-	p := program{kind: kindOf(a.Tag), children: a.Children}
+// program is that of an abbreviation code; nil if the table has none.
+func (c *compiler) program(code uint64) *program {
+	if code-1 >= uint64(len(c.progs)) {
+		return nil
+	}
+	p := &c.progs[code-1]
+	if p.fixed == notCompiled {
+		c.compile(p)
+	}
+	return p
+}
+
+func (c *compiler) compile(p *program) {
+	c.reader.Seek(p.decl)
+	c.reader.Next()
 	firstOp, firstConst := len(c.ops), len(c.constants)
 	c.skip = 0
-	for i := range a.Attrs {
-		s := &a.Attrs[i]
+	for i := range c.reader.Attrs {
+		s := &c.reader.Attrs[i]
 		switch s.Attr {
 		case dwarf.AttrLocation, dwarf.AttrConstValue, dwarf.AttrLowpc, dwarf.AttrRanges:
 			p.located = true
@@ -188,16 +211,15 @@ func (c *compiler) compile(a *die.Abbrev, h *die.Header) {
 		if field == fOrigin && s.Form == die.FormRefAddr {
 			p.refAddr = true
 		}
-		c.attr(field, s, h)
+		c.attr(field, s)
 	}
-	p.fixed = -1
+	p.fixed = notFixed
 	if len(c.ops) == firstOp && len(c.constants) == firstConst {
 		p.fixed = int32(c.skip)
 	}
 	c.flush()
 	p.ops = c.ops[firstOp:len(c.ops):len(c.ops)]
 	p.constants = c.constants[firstConst:len(c.constants):len(c.constants)]
-	c.progs = append(c.progs, p)
 }
 
 func (c *compiler) flush() {
@@ -213,8 +235,8 @@ func (c *compiler) emit(o op) {
 	c.ops = append(c.ops, o)
 }
 
-func (c *compiler) attr(field uint8, s *die.AttrSpec, h *die.Header) {
-	shape := die.FormShape(s.Form, h.Version, h.AddrSize)
+func (c *compiler) attr(field uint8, s *die.AttrSpec) {
+	shape := die.FormShape(s.Form, c.last.version, c.last.addrSize)
 	if field == fName {
 		c.name(s.Form)
 		return

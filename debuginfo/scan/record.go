@@ -83,12 +83,11 @@ func (w *worker) origin(p *program, f *fields) bool {
 			return false
 		}
 		code, pos := leb(b, off)
-		if pos < 0 || code == 0 || code > uint64(len(w.compiler.progs)) {
+		if pos < 0 {
 			return false
 		}
-		p = &w.compiler.progs[code-1]
 		var o fields
-		if w.run(p, b, pos, &o) < 0 {
+		if p = w.compiler.program(code); p == nil || w.run(p, b, pos, &o) < 0 {
 			return false
 		}
 		if o[fName] != 0 {

@@ -81,7 +81,6 @@ func isC(lang int) bool {
 // entries runs over the top level of the unit.
 func (w *worker) entries() (int, error) {
 	b := w.d.Info[:w.root.End]
-	progs := w.compiler.progs
 	pos := w.root.First
 	start := pos
 	if pos = w.attrs(b, pos); pos < 0 {
@@ -99,10 +98,10 @@ func (w *worker) entries() (int, error) {
 		if code == 0 {
 			return start, nil
 		}
-		if code > uint64(len(progs)) {
+		p := w.compiler.program(code)
+		if p == nil {
 			return start, errAbbrev
 		}
-		p := &progs[code-1]
 		if p.fixed >= 0 && !p.children {
 			pos += int(p.fixed)
 			continue
@@ -131,10 +130,13 @@ func (w *worker) entries() (int, error) {
 // attrs passes over the root entry.
 func (w *worker) attrs(b []byte, pos int) int {
 	code, pos := leb(b, pos)
-	if pos < 0 || code == 0 || code > uint64(len(w.compiler.progs)) {
+	if pos < 0 {
 		return -1
 	}
-	p := &w.compiler.progs[code-1]
+	p := w.compiler.program(code)
+	if p == nil {
+		return -1
+	}
 	var f fields
 	pos = w.run(p, b, pos, &f)
 	if !p.children {
@@ -153,7 +155,6 @@ func (w *worker) sibling(b []byte, pos, start int, f *fields) (int, error) {
 		}
 		return next, nil
 	}
-	progs := w.compiler.progs
 	for depth := 1; depth > 0; {
 		if pos >= len(b) {
 			return 0, errCut
@@ -167,10 +168,10 @@ func (w *worker) sibling(b []byte, pos, start int, f *fields) (int, error) {
 			depth--
 			continue
 		}
-		if code > uint64(len(progs)) {
+		p := w.compiler.program(code)
+		if p == nil {
 			return 0, errAbbrev
 		}
-		p := &progs[code-1]
 		var f fields
 		if pos = w.run(p, b, pos, &f); pos < 0 {
 			return 0, errCut
@@ -189,7 +190,6 @@ func (w *worker) sibling(b []byte, pos, start int, f *fields) (int, error) {
 
 // enumerators notes the children of an enumeration that was not met before.
 func (w *worker) enumerators(b []byte, pos, parent int, key uint64) (int, error) {
-	progs := w.compiler.progs
 	for pos < len(b) {
 		start := pos
 		var code uint64
@@ -199,10 +199,10 @@ func (w *worker) enumerators(b []byte, pos, parent int, key uint64) (int, error)
 		if code == 0 {
 			return pos, nil
 		}
-		if code > uint64(len(progs)) {
+		p := w.compiler.program(code)
+		if p == nil {
 			return 0, errAbbrev
 		}
-		p := &progs[code-1]
 		var f fields
 		if pos = w.run(p, b, pos, &f); pos < 0 {
 			return 0, errCut
