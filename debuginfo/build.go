@@ -23,7 +23,7 @@ func (in *Info) setUpIndex() {
 		if err != nil {
 			return nil, err
 		}
-		return index.Parse(index.Build(in.identity(), nil, s), in.identity())
+		return index.Build(nil, s), nil
 	})
 	in.index = sync.OnceValues(func() (*index.Index, error) {
 		if x := in.usable((*index.Index).Check); x != nil {
@@ -124,18 +124,18 @@ func (in *Info) buildIndex(symbols func() (*index.Symbols, error)) (*index.Index
 	for _, w := range res.Warnings {
 		in.warning(w)
 	}
-	data := index.Build(in.identity(), res, syms)
+	x := index.Build(res, syms)
 	if in.opt.WriteDir != nil {
-		in.jobs.Go(func() { in.store(data) })
+		in.jobs.Go(func() { in.store(x) })
 	}
-	return index.Parse(data, in.identity())
+	return x, nil
 }
 
 // store writes the index. That it could not be kept is worth a warning only.
-func (in *Info) store(data []byte) {
+func (in *Info) store(x *index.Index) {
 	dir, err := in.opt.WriteDir()
 	if err == nil {
-		err = index.Save(dir, in.identity(), data, in.opt.Shareable)
+		err = x.Save(dir, in.identity(), in.opt.Shareable)
 	}
 	if err != nil {
 		in.warning(fmt.Errorf("index not stored: %w", err))

@@ -2,51 +2,31 @@ package index
 
 import (
 	"cmp"
-	"hash/crc32"
 	"math/bits"
 	"runtime"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/kdive/kdive/debuginfo/scan"
 )
 
 // Build makes an index of the results of a scan and of a symbol table, either
-// of which may be nil. The same input gives the same bytes, however the scan
+// of which may be nil. The same input gives the same index, however the scan
 // was spread over goroutines.
-func Build(id Identity, res *scan.Result, syms *Symbols) []byte {
-	var tables [numTables][]byte
+func Build(res *scan.Result, syms *Symbols) *Index {
+	x := &Index{}
 	if res != nil {
-		tables[tUnits], tables[tRanges] = buildUnits(res.Units)
-		tables[tBuckets], tables[tNames], tables[tRecords] = buildNames(res.Parts)
+		var wg sync.WaitGroup
+		wg.Go(func() { x.tables[tUnits].data, x.tables[tRanges].data = buildUnits(res.Units) })
+		x.tables[tBuckets].data, x.tables[tNames].data, x.tables[tRecords].data = buildNames(res)
+		wg.Wait()
 	}
 	if syms != nil {
-		tables[tSymAddrs], tables[tSymIndex] = syms.addrs, syms.index
-		tables[tSymBuckets], tables[tSymNames] = syms.buckets, syms.names
+		x.tables[tSymAddrs].data, x.tables[tSymIndex].data = syms.addrs, syms.index
+		x.tables[tSymBuckets].data, x.tables[tSymNames].data = syms.buckets, syms.names
 	}
-	size := headerSize
-	for _, t := range tables {
-		size += (len(t) + 7) &^ 7
-	}
-	b := make([]byte, 0, size)
-	b = append(b, magic[:]...)
-	b = le.AppendUint32(b, Version)
-	b = le.AppendUint32(b, numTables)
-	b = appendIdentity(b, id)
-	b = le.AppendUint64(b, uint64(size))
-	off := headerSize
-	for _, t := range tables {
-		b = le.AppendUint64(b, uint64(off))
-		b = le.AppendUint64(b, uint64(len(t)))
-		b = le.AppendUint64(b, uint64(crc32.Checksum(t, castagnoli)))
-		off += (len(t) + 7) &^ 7
-	}
-	b = le.AppendUint64(b, uint64(crc32.Checksum(b, castagnoli)))
-	for _, t := range tables {
-		b = append(b, t...)
-		b = append(b, make([]byte, -len(t)&7)...)
-	}
-	return b
+	return x
 }
 
 func buildUnits(list []scan.Unit) (units, ranges []byte) {
@@ -54,7 +34,11 @@ func buildUnits(list []scan.Unit) (units, ranges []byte) {
 		low, high uint64
 		unit      uint32
 	}
-	var spans []span
+	n := 0
+	for i := range list {
+		n += len(list[i].Ranges)
+	}
+	spans := make([]span, 0, n)
 	units = make([]byte, 0, len(list)*unitSize)
 	for i := range list {
 		u := &list[i]
@@ -67,7 +51,10 @@ func buildUnits(list []scan.Unit) (units, ranges []byte) {
 		}
 	}
 	slices.SortFunc(spans, func(a, b span) int {
-		return cmp.Or(cmp.Compare(a.low, b.low), cmp.Compare(b.high, a.high), cmp.Compare(a.unit, b.unit))
+		if a.low != b.low {
+			return cmp.Compare(a.low, b.low)
+		}
+		return cmp.Or(cmp.Compare(b.high, a.high), cmp.Compare(a.unit, b.unit))
 	})
 	ranges = make([]byte, 0, len(spans)*rangeSize)
 	for _, s := range spans {
@@ -78,10 +65,13 @@ func buildUnits(list []scan.Unit) (units, ranges []byte) {
 	return units, ranges
 }
 
+// bucketCount is a power of two for n items.
+func bucketCount(n int) int { return 1 << bits.Len(uint(max(n, 1))) }
+
 // distribute sorts n items by the bucket of their hash: it returns the order
 // and the first item of each bucket in it.
 func distribute(n int, hash func(int) uint64) (order, starts []uint32) {
-	count := 1 << bits.Len(uint(max(n, 1)))
+	count := bucketCount(n)
 	shift := bucketShift(count)
 	starts = make([]uint32, count+1)
 	for i := range n {
@@ -100,76 +90,69 @@ func distribute(n int, hash func(int) uint64) (order, starts []uint32) {
 	return order, starts
 }
 
-func buildNames(parts [][]scan.Record) (buckets, names, records []byte) {
-	var all []*scan.Record
-	n := 0
-	for _, p := range parts {
-		n += len(p)
+// part is the records of a part of a scan, sorted and each once.
+type part struct {
+	items               []item
+	names               int // different ones
+	firstName, firstRec int // in the tables
+}
+
+type item struct {
+	hash uint64 // that of the record, which comparing seldom has to look at
+	*scan.Record
+}
+
+// buildNames makes the tables of names. The parts do not depend on each other, but for
+// where in the tables they start.
+func buildNames(res *scan.Result) (buckets, names, records []byte) {
+	var parts [scan.Parts]part
+	each(func(i int) { parts[i].sort(res.Parts[i]) })
+	var nNames, nRecords int
+	for i := range parts {
+		p := &parts[i]
+		p.firstName, p.firstRec = nNames, nRecords
+		nNames, nRecords = nNames+p.names, nRecords+len(p.items)
 	}
-	all = make([]*scan.Record, 0, n)
-	for _, p := range parts {
-		for i := range p {
-			all = append(all, &p[i])
-		}
-	}
-	order, starts := distribute(n, func(i int) uint64 { return all[i].Hash })
-	// Buckets do not depend on each other: each processor makes a run of them.
-	count := len(starts) - 1
-	runs := make([]nameRun, min(runtime.GOMAXPROCS(0), count))
-	var wg sync.WaitGroup
-	for k := range runs {
-		wg.Go(func() {
-			runs[k].build(all, order, starts[k*count/len(runs):(k+1)*count/len(runs)+1])
-		})
-	}
-	wg.Wait()
-	buckets = make([]byte, 0, len(starts)*4)
-	names = make([]byte, 0, n*nameSize)
-	records = make([]byte, 0, n*recordSize)
-	for i := range runs {
-		r := &runs[i]
-		name, record := uint32(len(names)/nameSize), uint32(len(records)/recordSize)
-		for _, first := range r.buckets {
-			buckets = le.AppendUint32(buckets, name+first)
-		}
-		for b := r.names; len(b) > 0; b = b[nameSize:] {
-			le.PutUint32(b[8:], record+le.Uint32(b[8:]))
-		}
-		names, records = append(names, r.names...), append(records, r.records...)
-	}
-	buckets = le.AppendUint32(buckets, uint32(len(names)/nameSize))
+	count := max(bucketCount(nNames), scan.Parts)
+	buckets = make([]byte, (count+1)*4)
+	le.PutUint32(buckets[count*4:], uint32(nNames))
+	names, records = make([]byte, nNames*nameSize), make([]byte, nRecords*recordSize)
+	each(func(i int) { parts[i].write(buckets, i*count/scan.Parts, (i+1)*count/scan.Parts, names, records) })
 	return buckets, names, records
 }
 
-// nameRun is the tables of a run of buckets, counted from its start.
-type nameRun struct {
-	buckets        []uint32 // first name of each
-	names, records []byte
+// each calls do for all parts, on all processors.
+func each(do func(i int)) {
+	var wg sync.WaitGroup
+	var next atomic.Int64
+	for range runtime.GOMAXPROCS(0) {
+		wg.Go(func() {
+			for i := next.Add(1) - 1; i < scan.Parts; i = next.Add(1) - 1 {
+				do(int(i))
+			}
+		})
+	}
+	wg.Wait()
 }
 
-// build makes the tables of the buckets whose items in order starts delimits.
-func (r *nameRun) build(all []*scan.Record, order, starts []uint32) {
-	n := int(starts[len(starts)-1] - starts[0])
-	r.buckets = make([]uint32, 0, len(starts)-1)
-	r.names, r.records = make([]byte, 0, n*nameSize), make([]byte, 0, n*recordSize)
-	for b := range len(starts) - 1 {
-		r.buckets = append(r.buckets, uint32(len(r.names)/nameSize))
-		items := order[starts[b]:starts[b+1]]
-		slices.SortFunc(items, func(i, j uint32) int { return compare(all[i], all[j]) })
-		var last *scan.Record
-		for _, i := range items {
-			rec := all[i]
-			if last == nil || last.Hash != rec.Hash {
-				r.names = le.AppendUint64(r.names, uint64(rec.Name))
-				r.names = le.AppendUint32(r.names, uint32(len(r.records)/recordSize))
-				r.names = le.AppendUint32(r.names, uint32(rec.Hash))
-			} else if last.Kind == rec.Kind && last.Key == rec.Key {
-				continue // two goroutines met it
-			}
-			last = rec
-			r.records = le.AppendUint64(r.records, rec.Key)
-			r.records = le.AppendUint32(r.records, rec.Off)
-			r.records = append(r.records, byte(rec.Kind), rec.Flags, 0, 0)
+func (p *part) sort(pieces [][]scan.Record) {
+	n := 0
+	for _, list := range pieces {
+		n += len(list)
+	}
+	items := make([]item, 0, n)
+	for _, list := range pieces {
+		for i := range list {
+			items = append(items, item{list[i].Hash, &list[i]})
+		}
+	}
+	slices.SortFunc(items, compare)
+	p.items = slices.CompactFunc(items, func(a, b item) bool { // several goroutines met it
+		return a.hash == b.hash && a.Kind == b.Kind && a.Key == b.Key
+	})
+	for i := range p.items {
+		if i == 0 || p.items[i].hash != p.items[i-1].hash {
+			p.names++
 		}
 	}
 }
@@ -177,10 +160,38 @@ func (r *nameRun) build(all []*scan.Record, order, starts []uint32) {
 // compare orders records by name, kind, definition before declaration, and
 // place; repetitions come one behind the other. Different names with the same
 // 64-bit digest would lose one of them.
-func compare(a, b *scan.Record) int {
-	if a.Hash != b.Hash {
-		return cmp.Compare(a.Hash, b.Hash)
+func compare(a, b item) int {
+	if a.hash != b.hash {
+		return cmp.Compare(a.hash, b.hash)
 	}
 	return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Flags&scan.Declared, b.Flags&scan.Declared),
 		cmp.Compare(a.Key, b.Key), cmp.Compare(a.Off, b.Off))
+}
+
+// write fills the buckets from first to end, which are the part's, and its stretch of the
+// other tables.
+func (p *part) write(buckets []byte, first, end int, names, records []byte) {
+	shift := bucketShift(len(buckets)/4 - 1)
+	name, rec := p.firstName, p.firstRec
+	for i := range p.items {
+		it := &p.items[i]
+		if i == 0 || it.hash != p.items[i-1].hash {
+			for ; first <= int(it.hash>>shift); first++ {
+				le.PutUint32(buckets[first*4:], uint32(name))
+			}
+			b := names[name*nameSize:][:nameSize]
+			le.PutUint64(b, uint64(it.Name))
+			le.PutUint32(b[8:], uint32(rec))
+			le.PutUint32(b[12:], uint32(it.hash))
+			name++
+		}
+		b := records[rec*recordSize:][:recordSize]
+		le.PutUint64(b, it.Key)
+		le.PutUint32(b[8:], it.Off)
+		b[12], b[13] = byte(it.Kind), it.Flags
+		rec++
+	}
+	for ; first < end; first++ {
+		le.PutUint32(buckets[first*4:], uint32(name))
+	}
 }

@@ -14,6 +14,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"io"
 	"math/bits"
 
 	"github.com/kdive/kdive/debuginfo/die"
@@ -80,7 +81,7 @@ type table struct {
 var errFormat = errors.New("index ill-formed or of another object")
 
 // Parse checks the header of an index. The tables are checked by Check and
-// CheckSymbols, which need not be called for an index just built.
+// CheckSymbols.
 func Parse(data []byte, id Identity) (*Index, error) {
 	if len(data) < headerSize || [8]byte(data[:8]) != magic {
 		return nil, fmt.Errorf("%w: no header", errFormat)
@@ -117,6 +118,41 @@ func appendIdentity(b []byte, id Identity) []byte {
 	b = append(b, id.BuildID[:n]...)
 	return append(b, make([]byte, maxBuildID-n)...)
 }
+
+// write writes the index in the form that Parse reads.
+func (x *Index) write(w io.Writer, id Identity) error {
+	b := append(make([]byte, 0, headerSize), magic[:]...)
+	b = le.AppendUint32(b, Version)
+	b = le.AppendUint32(b, numTables)
+	b = appendIdentity(b, id)
+	size := headerSize
+	for i := range x.tables {
+		size += padded(len(x.tables[i].data))
+	}
+	b = le.AppendUint64(b, uint64(size))
+	off := headerSize
+	for i := range x.tables {
+		t := x.tables[i].data
+		b = le.AppendUint64(b, uint64(off))
+		b = le.AppendUint64(b, uint64(len(t)))
+		b = le.AppendUint64(b, uint64(crc32.Checksum(t, castagnoli)))
+		off += padded(len(t))
+	}
+	b = le.AppendUint64(b, uint64(crc32.Checksum(b, castagnoli)))
+	_, err := w.Write(b)
+	for i := range x.tables {
+		t := x.tables[i].data
+		for _, b := range [][]byte{t, make([]byte, padded(len(t))-len(t))} {
+			if err == nil && len(b) > 0 {
+				_, err = w.Write(b)
+			}
+		}
+	}
+	return err
+}
+
+// padded is a table's size with what aligns the next one.
+func padded(n int) int { return (n + 7) &^ 7 }
 
 // Close gives back the file that the index was loaded from, if any.
 func (x *Index) Close() error {

@@ -1,6 +1,7 @@
 package index
 
 import (
+	"bytes"
 	"hash/crc32"
 	"strconv"
 	"testing"
@@ -11,12 +12,27 @@ import (
 
 var testID = Identity{Fingerprint: [16]byte{1, 2, 3}, BuildID: []byte{0xab, 0xcd}}
 
-// result has n names with up to three records each, in several parts.
+// file is an index as it is stored.
+func file(tb testing.TB, x *Index) []byte {
+	var b bytes.Buffer
+	if err := x.write(&b, testID); err != nil {
+		tb.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+// result has n names with up to three records each, found by several goroutines.
 func result(n int) (*scan.Result, *die.Sections) {
 	s := &die.Sections{Str: []byte{0}}
 	res := &scan.Result{
 		Units: []scan.Unit{{Off: 0, End: 500, Ranges: []die.Range{{Low: 0x100, High: 0x200}, {Low: 0x300, High: 0x310}}}, {Off: 500, End: 1 << 30, Ranges: []die.Range{{Low: 0x200, High: 0x280}}}},
-		Parts: make([][]scan.Record, 3),
+	}
+	add := func(goroutine int, r scan.Record) {
+		p := &res.Parts[scan.PartOf(r.Hash)]
+		if *p == nil {
+			*p = make([][]scan.Record, 3)
+		}
+		(*p)[goroutine] = append((*p)[goroutine], r)
 	}
 	for i := range n {
 		ref := die.StrpRef(uint32(len(s.Str)))
@@ -24,11 +40,9 @@ func result(n int) (*scan.Result, *die.Sections) {
 		s.Str = append(append(s.Str, name...), 0)
 		for k := range i%3 + 1 {
 			r := scan.Record{Hash: die.Hash([]byte(name)), Key: uint64(k + 1), Name: ref, Off: uint32(i*10 + k), Kind: scan.Struct}
-			part := &res.Parts[(i*7+k)%3]
-			*part = append(*part, r)
-			again := r // another goroutine met the same definition
-			again.Off += 5
-			res.Parts[2] = append(res.Parts[2], again)
+			add((i*7+k)%3, r)
+			r.Off += 5 // another goroutine met the same definition
+			add(2, r)
 		}
 	}
 	return res, s
@@ -37,7 +51,7 @@ func result(n int) (*scan.Result, *die.Sections) {
 func TestLookup(t *testing.T) {
 	for _, n := range []int{0, 1, 2, 1000} {
 		res, s := result(n)
-		x, err := Parse(Build(testID, res, nil), testID)
+		x, err := Parse(file(t, Build(res, nil)), testID)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -66,7 +80,7 @@ func TestLookup(t *testing.T) {
 
 func TestUnits(t *testing.T) {
 	res, _ := result(3)
-	x, err := Parse(Build(testID, res, nil), testID)
+	x, err := Parse(file(t, Build(res, nil)), testID)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -109,8 +123,8 @@ func use(x *Index, s *die.Sections) {
 // right: nothing in them may be relied on.
 func FuzzIndex(f *testing.F) {
 	res, s := result(5)
-	f.Add(Build(testID, res, nil), uint16(headerSize+4), uint32(7))
-	f.Add(Build(testID, nil, &Symbols{addrs: make([]byte, 16), index: make([]byte, 8), buckets: make([]byte, 12), names: make([]byte, 16)}), uint16(fixedSize), uint32(1<<31))
+	f.Add(file(f, Build(res, nil)), uint16(headerSize+4), uint32(7))
+	f.Add(file(f, Build(nil, &Symbols{addrs: make([]byte, 16), index: make([]byte, 8), buckets: make([]byte, 12), names: make([]byte, 16)})), uint16(fixedSize), uint32(1<<31))
 	f.Fuzz(func(t *testing.T, data []byte, at uint16, v uint32) {
 		if int(at)+4 <= len(data) {
 			le.PutUint32(data[at:], v)

@@ -69,7 +69,7 @@ func load(path string, id Identity) (x *Index, err error) {
 // Save writes an index made by Build into a directory, which must be one that
 // only the user can write to. It is there completely or not at all, for the
 // user alone or, if shared, for all to read.
-func Save(dir string, id Identity, data []byte, shared bool) error {
+func (x *Index) Save(dir string, id Identity, shared bool) error {
 	if err := trust.Dir(dir); err != nil {
 		return err
 	}
@@ -78,7 +78,7 @@ func Save(dir string, id Identity, data []byte, shared bool) error {
 	if err != nil {
 		return err
 	}
-	_, err = f.Write(data)
+	err = x.write(f, id)
 	if err == nil && shared {
 		err = f.Chmod(0o644)
 	}

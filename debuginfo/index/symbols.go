@@ -26,48 +26,42 @@ func wanted(s *elffile.Symbol) bool {
 
 // SortSymbols orders a symbol table by address and by name.
 func SortSymbols(t *elffile.SymbolTable) *Symbols {
-	type sym struct {
-		addr, hash uint64
-		name       []byte
-		index      uint32
-	}
-	list := make([]sym, 0, t.Len())
+	keys := make([]key, 0, t.Len())
+	hashes := make([]uint64, 0, t.Len())
 	for i, s := range t.All() {
 		if wanted(&s) {
-			list = append(list, sym{t.Addr(&s), die.Hash(s.Name), s.Name, uint32(i)})
+			keys = append(keys, key{t.Addr(&s), uint32(i)})
+			hashes = append(hashes, die.Hash(s.Name))
 		}
 	}
 	out := &Symbols{}
-	order, starts := distribute(len(list), func(i int) uint64 { return list[i].hash })
+	order, starts := distribute(len(keys), func(i int) uint64 { return hashes[i] })
 	out.buckets = make([]byte, 0, 4*len(starts))
 	for _, s := range starts {
 		out.buckets = le.AppendUint32(out.buckets, s)
 	}
-	out.names = make([]byte, 0, 8*len(list))
+	out.names = make([]byte, 0, 8*len(keys))
 	for _, i := range order {
-		out.names = le.AppendUint32(out.names, uint32(list[i].hash))
-		out.names = le.AppendUint32(out.names, list[i].index)
-	}
-	keys := make([]key, len(list))
-	for i := range list {
-		keys[i] = key{list[i].addr, uint32(i)}
+		out.names = le.AppendUint32(out.names, uint32(hashes[i]))
+		out.names = le.AppendUint32(out.names, keys[i].index)
 	}
 	keys = sortKeys(keys)
+	name := func(k key) []byte { s := t.At(int(k.index)); return s.Name }
 	for run := keys; len(run) > 0; { // few symbols share an address
 		n := 1
 		for n < len(run) && run[n].addr == run[0].addr {
 			n++
 		}
 		if n > 1 {
-			slices.SortStableFunc(run[:n], func(a, b key) int { return bytes.Compare(list[a.item].name, list[b.item].name) })
+			slices.SortStableFunc(run[:n], func(a, b key) int { return bytes.Compare(name(a), name(b)) })
 		}
 		run = run[n:]
 	}
-	out.addrs = make([]byte, 0, 8*len(list))
-	out.index = make([]byte, 0, 4*len(list))
+	out.addrs = make([]byte, 0, 8*len(keys))
+	out.index = make([]byte, 0, 4*len(keys))
 	for _, k := range keys {
 		out.addrs = le.AppendUint64(out.addrs, k.addr)
-		out.index = le.AppendUint32(out.index, list[k.item].index)
+		out.index = le.AppendUint32(out.index, k.index)
 	}
 	return out
 }
@@ -112,10 +106,10 @@ func (x *Index) SymbolNames(name string) []int {
 	return list
 }
 
-// key is a symbol's address and its place in a list.
+// key is a symbol's address and its index in the symbol table.
 type key struct {
-	addr uint64
-	item uint32
+	addr  uint64
+	index uint32
 }
 
 // sortKeys sorts by address, digit after digit of 16 bits; equal ones stay in order.

@@ -126,8 +126,9 @@ func (w *worker) add(f *fields, r Record) bool {
 		r.Name = die.InfoRef(w.nameOff)
 	}
 	r.Hash = die.Hash(w.d.String(r.Name))
-	if f[fName] != 0 && w.records.count < maxRecords {
-		*w.records.next() = r
+	if f[fName] != 0 && w.count < maxRecords {
+		w.records[PartOf(r.Hash)].add(&r)
+		w.count++
 	}
 	return true
 }
@@ -162,6 +163,11 @@ func (t *table) insert(h uint64) bool {
 func (t *table) grow() {
 	old := t.slots
 	t.slots = make([]uint64, max(1<<12, 4*len(old)))
+	// A page that is read before it is written costs a second fault, and a message to
+	// all processors.
+	for i := 0; i < len(t.slots); i += 4096 / 8 {
+		t.slots[i] = 0
+	}
 	mask := uint64(len(t.slots) - 1)
 	for _, h := range old {
 		if h == 0 {
@@ -177,23 +183,20 @@ func (t *table) grow() {
 
 // chunks is a list that grows without copying.
 type chunks struct {
-	list  [][]Record
-	count int
+	list [][]Record
 }
 
 const (
-	chunkSize  = 1 << 13
+	firstChunk = 8
+	maxChunk   = 128
 	maxRecords = 1 << 21 // of one worker; kernels have 200,000 in all
 )
 
-func (c *chunks) next() *Record {
-	c.count++
+func (c *chunks) add(r *Record) {
 	n := len(c.list)
-	if n == 0 || len(c.list[n-1]) == chunkSize {
-		c.list = append(c.list, make([]Record, 0, chunkSize))
+	if n == 0 || len(c.list[n-1]) == cap(c.list[n-1]) {
+		c.list = append(c.list, make([]Record, 0, min(firstChunk<<min(n, 8), maxChunk)))
 		n++
 	}
-	last := &c.list[n-1]
-	*last = (*last)[:len(*last)+1]
-	return &(*last)[len(*last)-1]
+	c.list[n-1] = append(c.list[n-1], *r)
 }

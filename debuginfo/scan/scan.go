@@ -65,10 +65,18 @@ type Unit struct {
 
 // Result of a scan.
 type Result struct {
-	Units    []Unit     // by offset
-	Parts    [][]Record // one per worker, in no order, with repetitions between them
-	Warnings []error    // units that were passed over and why
+	Units    []Unit // by offset
+	Parts    [Parts][][]Record
+	Warnings []error // units that were passed over and why
 }
+
+// Parts is how many parts the records of a scan are dealt to, by PartOf, so that they can
+// be sorted a cache full at a time and on all cores. Those of a part come in pieces and in
+// no order, with what several goroutines met repeated.
+const Parts = 256
+
+// PartOf is the part that names with a digest belong to: its first bits.
+func PartOf(hash uint64) int { return int(hash >> 56) }
 
 // maxWarnings bounds Result.Warnings.
 const maxWarnings = 20
@@ -120,8 +128,10 @@ func Scan(d *die.Data, guard func(func() error) error, progress func(done int)) 
 			if err != nil && failed == nil {
 				failed = err
 			}
-			res.Parts = append(res.Parts, w.parts()...)
-			if w.records.count >= maxRecords {
+			for i := range res.Parts {
+				res.Parts[i] = append(res.Parts[i], w.records[i].list...)
+			}
+			if w.count >= maxRecords {
 				res.warn(fmt.Errorf("more than %d names: some are left out", maxRecords))
 			}
 			for _, err := range w.warnings {

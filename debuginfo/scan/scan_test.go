@@ -2,8 +2,10 @@ package scan
 
 import (
 	"debug/dwarf"
+	"iter"
 	"maps"
 	"os"
+	"slices"
 	"testing"
 
 	"github.com/kdive/kdive/debuginfo/die"
@@ -41,6 +43,19 @@ func realData(tb testing.TB) *die.Data {
 	})
 }
 
+// all is the records of all parts.
+func all(res *Result) iter.Seq[Record] {
+	return func(yield func(Record) bool) {
+		for _, p := range res.Parts {
+			for _, r := range slices.Concat(p...) {
+				if !yield(r) {
+					return
+				}
+			}
+		}
+	}
+}
+
 func BenchmarkScan(b *testing.B) {
 	d := realData(b)
 	for b.Loop() {
@@ -50,11 +65,9 @@ func BenchmarkScan(b *testing.B) {
 		}
 		counts := map[Kind]int{}
 		n := 0
-		for _, p := range res.Parts {
-			for _, r := range p {
-				counts[r.Kind]++
-				n++
-			}
+		for r := range all(res) {
+			counts[r.Kind]++
+			n++
 		}
 		b.Log(len(res.Units), n, counts, res.Warnings)
 	}
@@ -78,10 +91,8 @@ func names(t *testing.T, s die.Sections) map[string]int {
 		t.Fatal(err, res.Warnings)
 	}
 	got := map[string]int{}
-	for _, p := range res.Parts {
-		for _, r := range p {
-			got[r.Kind.String()+" "+string(s.String(r.Name))]++
-		}
+	for r := range all(res) {
+		got[r.Kind.String()+" "+string(s.String(r.Name))]++
 	}
 	return got
 }
@@ -117,11 +128,9 @@ func FuzzScan(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, p := range res.Parts {
-			for _, r := range p {
-				if r.Kind == None || int(r.Off) >= len(info) {
-					t.Fatalf("%+v", r)
-				}
+		for r := range all(res) {
+			if r.Kind == None || int(r.Off) >= len(info) {
+				t.Fatalf("%+v", r)
 			}
 		}
 	})

@@ -18,7 +18,8 @@ type worker struct {
 	table    int64    // of the files: offset in .debug_line
 	root     *die.Unit
 	seen     table
-	records  chunks
+	records  [Parts]chunks
+	count    int // of records
 	warnings []error
 	nameOff  int // where the name read last stands, if it stands in the entry
 }
@@ -26,8 +27,6 @@ type worker struct {
 func newWorker(d *die.Data) *worker {
 	return &worker{d: d, table: -1, ids: line.NewFileIDs(&d.Sections)}
 }
-
-func (w *worker) parts() [][]Record { return w.records.list }
 
 var (
 	errCut     = errors.New("entry reaches beyond its unit")
