@@ -11,11 +11,12 @@ package livetext
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"iter"
-	"sort"
+	"slices"
 
 	"github.com/kdive/kdive/kernel"
 )
@@ -86,8 +87,9 @@ type textNeeds struct {
 }
 
 // Load reads the tables of the kernel image. A table that cannot be read leaves
-// its places unexplained; Errors says why.
-func Load(k *kernel.Kernel) (*Model, error) {
+// its places unexplained; Errors says why. There are hundreds of thousands of
+// places: it takes part of a second.
+func Load(ctx context.Context, k *kernel.Kernel) (*Model, error) {
 	m := &Model{k: k}
 	if err := errors.Join(k.Bind(&m.needs.textNeeds), k.Bind(&m.needs.tableNeeds)); err != nil {
 		return nil, err
@@ -104,8 +106,11 @@ func Load(k *kernel.Kernel) (*Model, error) {
 	if m.high <= m.low || m.high-m.low > 1<<28 {
 		return nil, fmt.Errorf("the kernel's code from %#x to %#x", m.low, m.high)
 	}
-	m.tables()
-	sort.SliceStable(m.sites, func(i, j int) bool { return m.sites[i].addr < m.sites[j].addr })
+	m.tables(ctx)
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	slices.SortStableFunc(m.sites, func(a, b site) int { return cmp.Compare(a.addr, b.addr) })
 	for _, s := range m.sites {
 		m.long = max(m.long, s.size)
 	}

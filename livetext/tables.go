@@ -1,6 +1,7 @@
 package livetext
 
 import (
+	"context"
 	"encoding/binary"
 	"fmt"
 	"strings"
@@ -52,25 +53,25 @@ type tableNeeds struct {
 // maxEntries bounds a table.
 const maxEntries = 1 << 21
 
-// tables collects the sites of all tables.
-func (m *Model) tables() {
+// tables collects the sites of all tables, as far as it gets until ctx is done.
+func (m *Model) tables(ctx context.Context) {
 	n := &m.needs
-	m.words(n.Mcount, n.McountEnd, 8, func(at uint64, b []byte) {
+	m.words(ctx, n.Mcount, n.McountEnd, 8, func(at uint64, b []byte) {
 		m.add(site{addr: binary.LittleEndian.Uint64(b), size: 5, kind: Ftrace})
 	})
-	m.words(n.Jump, n.JumpEnd, 16, func(at uint64, b []byte) { m.branch(relative(at, b), JumpLabel, at) })
-	m.words(n.Static, n.StaticEnd, 8, func(at uint64, b []byte) { m.branch(relative(at, b), StaticCall, at) })
-	m.words(n.Returns, n.ReturnsEnd, 4, func(at uint64, b []byte) { m.branch(relative(at, b), Return, at) })
-	m.words(n.Retp, n.RetpEnd, 4, func(at uint64, b []byte) { m.branch(relative(at, b), Retpoline, at) })
-	m.words(n.Locks, n.LocksEnd, 4, func(at uint64, b []byte) { m.add(site{addr: relative(at, b), size: 1, kind: LockPrefix}) })
-	m.words(n.Endbr, n.EndbrEnd, 4, func(at uint64, b []byte) { m.add(site{addr: relative(at, b), size: 4, kind: Endbr}) })
+	m.words(ctx, n.Jump, n.JumpEnd, 16, func(at uint64, b []byte) { m.branch(relative(at, b), JumpLabel, at) })
+	m.words(ctx, n.Static, n.StaticEnd, 8, func(at uint64, b []byte) { m.branch(relative(at, b), StaticCall, at) })
+	m.words(ctx, n.Returns, n.ReturnsEnd, 4, func(at uint64, b []byte) { m.branch(relative(at, b), Return, at) })
+	m.words(ctx, n.Retp, n.RetpEnd, 4, func(at uint64, b []byte) { m.branch(relative(at, b), Retpoline, at) })
+	m.words(ctx, n.Locks, n.LocksEnd, 4, func(at uint64, b []byte) { m.add(site{addr: relative(at, b), size: 1, kind: LockPrefix}) })
+	m.words(ctx, n.Endbr, n.EndbrEnd, 4, func(at uint64, b []byte) { m.add(site{addr: relative(at, b), size: 4, kind: Endbr}) })
 	if n.ParaAt.Present() && n.ParaLen.Present() {
-		m.words(n.Para, n.ParaEnd, uint64(n.ParaSize), func(at uint64, b []byte) {
+		m.words(ctx, n.Para, n.ParaEnd, uint64(n.ParaSize), func(at uint64, b []byte) {
 			m.add(site{addr: n.ParaAt.In(b), size: n.ParaLen.In(b), kind: Paravirt, entry: at})
 		})
 	}
 	if n.AltAt.Present() && n.AltWith.Present() && n.AltLen.Present() && n.AltNewLen.Present() {
-		m.words(n.Alts, n.AltsEnd, uint64(n.AltSize), func(at uint64, b []byte) {
+		m.words(ctx, n.Alts, n.AltsEnd, uint64(n.AltSize), func(at uint64, b []byte) {
 			m.add(site{addr: fieldRelative(&n.AltAt, at, b), size: n.AltLen.In(b), kind: Alternative, entry: at})
 		})
 	}
@@ -81,7 +82,7 @@ func (m *Model) tables() {
 			}
 		}
 		if name, ok := strings.CutPrefix(s.Name, "__start_runtime_"); ok {
-			m.constants(name, s)
+			m.constants(ctx, name, s)
 		}
 	}
 }
@@ -89,7 +90,7 @@ func (m *Model) tables() {
 // constants adds the places of a variable that is written into the code as a
 // constant once it has its value (arch/x86/include/asm/runtime-const.h): "ptr_"
 // or "shift_" and the variable's name.
-func (m *Model) constants(name string, start kernel.Symbol) {
+func (m *Model) constants(ctx context.Context, name string, start kernel.Symbol) {
 	end, ok := m.k.ImageSymbol("__stop_runtime_" + name)
 	form, variable, ok2 := strings.Cut(name, "_")
 	size := map[string]uint64{"ptr": 8, "shift": 1}[form]
@@ -97,7 +98,7 @@ func (m *Model) constants(name string, start kernel.Symbol) {
 		return
 	}
 	value, _ := m.k.ImageSymbol(variable)
-	m.words(kernel.Sym(start.Addr), kernel.Sym(end), 4, func(at uint64, b []byte) {
+	m.words(ctx, kernel.Sym(start.Addr), kernel.Sym(end), 4, func(at uint64, b []byte) {
 		place := relative(at, b)
 		if value == 0 { // the variable was optimized away: all places have one value
 			value = place + m.slide
@@ -136,7 +137,7 @@ func (m *Model) branch(addr uint64, kind Kind, entry uint64) {
 
 // words calls f for each entry of a table in the vmlinux, with its link-time
 // address.
-func (m *Model) words(low, high kernel.Sym, size uint64, f func(at uint64, b []byte)) {
+func (m *Model) words(ctx context.Context, low, high kernel.Sym, size uint64, f func(at uint64, b []byte)) {
 	if low == 0 || high <= low || size == 0 {
 		return
 	}
@@ -151,7 +152,7 @@ func (m *Model) words(low, high kernel.Sym, size uint64, f func(at uint64, b []b
 		m.errs = append(m.errs, err)
 		return
 	}
-	for i := uint64(0); i < bytes; i += size {
+	for i := uint64(0); i < bytes && ctx.Err() == nil; i += size {
 		entry := make([]byte, size)
 		copy(entry, b[i:]) // the last entry may lack the padding at its end
 		f(at+i, entry)

@@ -78,7 +78,7 @@ func runDiff(ctx context.Context, t *Target, c *repl.Call) error {
 		return err
 	}
 	if t.text == nil {
-		if t.text, err = livetext.Load(k); err != nil {
+		if t.text, err = livetext.Load(ctx, k); err != nil {
 			return err
 		}
 		for _, err := range t.text.Errors() {

@@ -1,6 +1,8 @@
 package command
 
 import (
+	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -22,7 +24,12 @@ func TestDisDiff(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m, err := livetext.Load(k)
+	stopped, stop := context.WithCancel(t.Context())
+	stop()
+	if m, err := livetext.Load(stopped, k); m != nil || !errors.Is(err, context.Canceled) {
+		t.Errorf("stopped while loading: %v", err)
+	}
+	m, err := livetext.Load(t.Context(), k)
 	if err != nil {
 		t.Fatal(err)
 	}
