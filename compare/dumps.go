@@ -35,6 +35,7 @@ var dumps = []dump{
 	{"6.1-qemuelf", []string{"dumps/6.1-sysrq-qemuelf.elf"}, "kernel/bookworm-cloud-amd64/vmlinux", "kernel/bookworm-cloud-amd64/debug", true, ""},
 	{"6.1-live", []string{"dumps/6.1-live.elf"}, "kernel/bookworm-cloud-amd64/vmlinux", "kernel/bookworm-cloud-amd64/debug", true, ""},
 	{"6.1-numa", []string{"dumps/6.1-numa.elf"}, "kernel/bookworm-cloud-amd64/vmlinux", "kernel/bookworm-cloud-amd64/debug", true, ""},
+	{"6.1-rt", []string{"dumps/6.1-rt-sysrq.elf"}, "kernel/bookworm-rt-amd64/vmlinux", "kernel/bookworm-rt-amd64/debug", true, "slub"},
 	{"6.12-sysrq", []string{"dumps/6.12-sysrq.elf"}, "kernel/bookworm-6.12-cloud-amd64/vmlinux", "kernel/bookworm-6.12-cloud-amd64/debug", true, "slub"},
 	{"6.12-la57", []string{"dumps/6.12-sysrq-la57.elf"}, "kernel/bookworm-6.12-cloud-amd64/vmlinux", "kernel/bookworm-6.12-cloud-amd64/debug", true, ""},
 	// crash 9.0.2 gives up: "invalid structure member offset: module_num_gpl_syms".

@@ -67,7 +67,7 @@ func (r *AbbrevReader) head() bool {
 	return true
 }
 
-// Skip is Next without the attributes, a tenth of the work: r.Attrs is empty.
+// Skip is Next without the attributes, and much cheaper: r.Attrs is empty.
 func (r *AbbrevReader) Skip() bool {
 	if !r.head() {
 		return false
