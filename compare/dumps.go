@@ -40,6 +40,7 @@ var dumps = []dump{
 	{"6.12-la57", []string{"dumps/6.12-sysrq-la57.elf"}, "kernel/bookworm-6.12-cloud-amd64/vmlinux", "kernel/bookworm-6.12-cloud-amd64/debug", true, ""},
 	// crash 9.0.2 gives up: "invalid structure member offset: module_num_gpl_syms".
 	{"7.2-sysrq", []string{"dumps/7.2-sysrq.elf"}, "kernel/sid-cloud-amd64/vmlinux", "kernel/sid-cloud-amd64/debug", false, "slub"},
+	{"7.2-rt", []string{"dumps/7.2-rt-sysrq.elf"}, "kernel/sid-rt-amd64/vmlinux", "kernel/sid-rt-amd64/debug", false, "slub"},
 }
 
 // stackDumps are dumps of kernels that crashed on a certain stack, which
