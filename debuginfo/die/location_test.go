@@ -9,21 +9,6 @@ import (
 	. "github.com/kdive/kdive/debuginfo/dwarftest"
 )
 
-func bytesOf(parts ...any) []byte {
-	var b []byte
-	for _, p := range parts {
-		switch v := p.(type) {
-		case int:
-			b = append(b, byte(v))
-		case uint64:
-			for i := range 8 {
-				b = append(b, byte(v>>(8*i)))
-			}
-		}
-	}
-	return b
-}
-
 func u64(v uint64) uint64 { return v }
 
 // TestLists reads range and location lists of both generations.
@@ -37,12 +22,12 @@ func TestLists(t *testing.T) {
 		wantLoc     string
 	}{
 		{"4", 4,
-			bytesOf(u64(0x10), u64(0x20), all, u64(0x5000), u64(1), u64(3), u64(9), u64(9), u64(0), u64(0)),
-			bytesOf(u64(0x10), u64(0x20), 2, 0, 0x50, 0x51, all, u64(0x5000), u64(1), u64(3), 1, 0, 0x52, u64(0), u64(0)),
+			Bytes(u64(0x10), u64(0x20), all, u64(0x5000), u64(1), u64(3), u64(9), u64(9), u64(0), u64(0)),
+			Bytes(u64(0x10), u64(0x20), 2, 0, 0x50, 0x51, all, u64(0x5000), u64(1), u64(3), 1, 0, 0x52, u64(0), u64(0)),
 			"[{4112 4128} {20481 20483}]", "1010-1020:5051 5001-5003:52 "},
 		{"5", 5,
-			bytesOf(4, 0x10, 0x20, 5, u64(0x5000), 4, 1, 3, 6, u64(0x100), u64(0x180), 7, u64(0x200), 8, 4, 9, 9, 0),
-			bytesOf(4, 0x10, 0x20, 2, 0x50, 0x51, 9, 1, 2, 6, u64(0x5000), 4, 1, 3, 1, 0x52, 7, u64(0x100), u64(0x180), 0, 8, u64(0x200), 8, 1, 0x53, 5, 1, 0x54, 0),
+			Bytes(4, 0x10, 0x20, 5, u64(0x5000), 4, 1, 3, 6, u64(0x100), u64(0x180), 7, u64(0x200), 8, 4, 9, 9, 0),
+			Bytes(4, 0x10, 0x20, 2, 0x50, 0x51, 9, 1, 2, 6, u64(0x5000), 4, 1, 3, 1, 0x52, 7, u64(0x100), u64(0x180), 0, 8, u64(0x200), 8, 1, 0x53, 5, 1, 0x54, 0),
 			"[{4112 4128} {20481 20483} {256 384} {512 520}]", "1010-1020:5051 5001-5003:52 100-180: 200-208:53 0-0:54 "},
 	}
 	for _, tt := range tests {

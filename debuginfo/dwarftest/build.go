@@ -66,6 +66,23 @@ func E(tag dwarf.Tag, items ...any) *Entry {
 	return e
 }
 
+// Bytes makes an expression or a table of parts: an int is a byte, a uint64 eight
+// bytes, and bytes are themselves.
+func Bytes(parts ...any) []byte {
+	var b []byte
+	for _, p := range parts {
+		switch v := p.(type) {
+		case int:
+			b = append(b, byte(v))
+		case uint64:
+			b = binary.LittleEndian.AppendUint64(b, v)
+		case []byte:
+			b = append(b, v...)
+		}
+	}
+	return b
+}
+
 // Unit is one unit to write.
 type Unit struct {
 	Version int // 4 or 5; 5 if zero

@@ -2,7 +2,6 @@ package location
 
 import (
 	"debug/dwarf"
-	"encoding/binary"
 	"fmt"
 	"strings"
 	"testing"
@@ -50,22 +49,6 @@ func (fake) Entry(expr []byte) (uint64, Provenance) {
 
 func (fake) EntryParameter(off int) (uint64, Provenance) {
 	return uint64(off), Provenance{Class: Derived, How: "passed"}
-}
-
-// expr makes an expression of operators, operands and runs of bytes.
-func expr(parts ...any) []byte {
-	var b []byte
-	for _, p := range parts {
-		switch v := p.(type) {
-		case int:
-			b = append(b, byte(v))
-		case uint64:
-			b = binary.LittleEndian.AppendUint64(b, v)
-		case []byte:
-			b = append(b, v...)
-		}
-	}
-	return b
 }
 
 // show is a result in short.
@@ -123,59 +106,59 @@ func TestEvaluate(t *testing.T) {
 		expr []byte
 		want string
 	}{
-		{"register", expr(opReg0 + 3), "reg3 0x303 exact r3"},
-		{"register lost", expr(opReg0 + 9), "register not recovered lost r9 was not saved"},
-		{"regx", expr(opRegx, 6), "reg6 0x603 derived r6, saved"},
-		{"breg", expr(opBreg0+1, 0x7c), "mem 0xff exact memory"},
-		{"breg derived", expr(opBreg0+6, 1), "mem 0x604 derived memory, address: r6, saved"},
-		{"bregx", expr(opBregx, 1, 1), "mem 0x104 exact memory"},
-		{"fbreg", expr(opFbreg, 0x78), "mem 0x7ff8 exact memory"},
-		{"cfa", expr(opCFA, opLit0+8, opMinus), "mem 0x7ff8 exact memory"},
-		{"addr", expr(opAddr, uint64(0x50)), "mem 0x10050 exact memory"},
-		{"addr not loaded", expr(opAddr, uint64(0xfffff)), "optimized out lost address 0xfffff of the file was not loaded"},
+		{"register", Bytes(opReg0 + 3), "reg3 0x303 exact r3"},
+		{"register lost", Bytes(opReg0 + 9), "register not recovered lost r9 was not saved"},
+		{"regx", Bytes(opRegx, 6), "reg6 0x603 derived r6, saved"},
+		{"breg", Bytes(opBreg0+1, 0x7c), "mem 0xff exact memory"},
+		{"breg derived", Bytes(opBreg0+6, 1), "mem 0x604 derived memory, address: r6, saved"},
+		{"bregx", Bytes(opBregx, 1, 1), "mem 0x104 exact memory"},
+		{"fbreg", Bytes(opFbreg, 0x78), "mem 0x7ff8 exact memory"},
+		{"cfa", Bytes(opCFA, opLit0+8, opMinus), "mem 0x7ff8 exact memory"},
+		{"addr", Bytes(opAddr, uint64(0x50)), "mem 0x10050 exact memory"},
+		{"addr not loaded", Bytes(opAddr, uint64(0xfffff)), "optimized out lost address 0xfffff of the file was not loaded"},
 		{"empty", nil, "optimized out lost optimized out"},
-		{"constant", expr(opConst1u+1, 0xff, opStackValue), "value 0xffffffffffffffff derived constant"},
-		{"const2u", expr(opConst1u+2, 0xff, 0xff, opStackValue), "value 0xffff derived constant"},
-		{"constu", expr(opConstu, 0x80, 1, opStackValue), "value 0x80 derived constant"},
-		{"breg value", expr(opBreg0+3, 0, opStackValue), "value 0x303 exact r3"},
-		{"computed", expr(opBreg0+3, 0, opBreg0+6, 0, opPlus, opStackValue), "value 0x906 derived computed: r3 and r6, saved"},
-		{"implicit value", expr(opImplicitValue, 2, 0x34, 0x12), "value 0x1234 derived constant"},
-		{"implicit pointer", expr(opImplicitPointer, 0x10, 0, 0, 0, 0x7c), "-> 0x10-4 derived a pointer that the compiler optimized out; what it points to is known"},
-		{"GNU implicit pointer", expr(opGNUImplicit, 0x10, 0, 0, 0, 4), "-> 0x10+4 derived a pointer that the compiler optimized out; what it points to is known"},
-		{"entry value", expr(opEntryValue, 1, opReg0+5, opStackValue), "value 0x77 derived r5 at entry"},
-		{"GNU entry value computed", expr(opGNUEntryValue, 1, opReg0+5, opPlusUconst, 1, opStackValue), "value 0x78 derived computed: r5 at entry"},
-		{"entry value lost", expr(opEntryValue, 1, opReg0+4, opStackValue), "entry value lost nobody tells"},
-		{"uninit", expr(opReg0, opGNUUninit), "reg0 0x3 exact r0 (not initialized)"},
-		{"parameter ref", expr(opGNUParameterRef, 0x20, 0, 0, 0, opStackValue), fmt.Sprintf("value %#x derived passed", u.Off+0x20)},
-		{"TLS", expr(opLit0, opTLS), "operator lost operator form_tls_address: a kernel has no thread-local storage"},
-		{"unknown operator", expr(0xee), "operator lost operator 0xee"},
-		{"deref", expr(opLit0+16, opDeref, opStackValue), "value 0x1817161514131211 exact computed: memory"},
-		{"deref_size", expr(opLit0+16, opDerefSize, 2, opStackValue), "value 0x1211 exact computed: memory"},
-		{"deref fault", expr(opConst1u+2, 0, 0xff, opDeref, opStackValue), "memory lost kernel virtual address 0xff00: page excluded by the dump filter"},
-		{"pieces", expr(opReg0, opPiece, 4, opPiece, 4, opFbreg, 0, opPiece, 8),
+		{"constant", Bytes(opConst1u+1, 0xff, opStackValue), "value 0xffffffffffffffff derived constant"},
+		{"const2u", Bytes(opConst1u+2, 0xff, 0xff, opStackValue), "value 0xffff derived constant"},
+		{"constu", Bytes(opConstu, 0x80, 1, opStackValue), "value 0x80 derived constant"},
+		{"breg value", Bytes(opBreg0+3, 0, opStackValue), "value 0x303 exact r3"},
+		{"computed", Bytes(opBreg0+3, 0, opBreg0+6, 0, opPlus, opStackValue), "value 0x906 derived computed: r3 and r6, saved"},
+		{"implicit value", Bytes(opImplicitValue, 2, 0x34, 0x12), "value 0x1234 derived constant"},
+		{"implicit pointer", Bytes(opImplicitPointer, 0x10, 0, 0, 0, 0x7c), "-> 0x10-4 derived a pointer that the compiler optimized out; what it points to is known"},
+		{"GNU implicit pointer", Bytes(opGNUImplicit, 0x10, 0, 0, 0, 4), "-> 0x10+4 derived a pointer that the compiler optimized out; what it points to is known"},
+		{"entry value", Bytes(opEntryValue, 1, opReg0+5, opStackValue), "value 0x77 derived r5 at entry"},
+		{"GNU entry value computed", Bytes(opGNUEntryValue, 1, opReg0+5, opPlusUconst, 1, opStackValue), "value 0x78 derived computed: r5 at entry"},
+		{"entry value lost", Bytes(opEntryValue, 1, opReg0+4, opStackValue), "entry value lost nobody tells"},
+		{"uninit", Bytes(opReg0, opGNUUninit), "reg0 0x3 exact r0 (not initialized)"},
+		{"parameter ref", Bytes(opGNUParameterRef, 0x20, 0, 0, 0, opStackValue), fmt.Sprintf("value %#x derived passed", u.Off+0x20)},
+		{"TLS", Bytes(opLit0, opTLS), "operator lost operator form_tls_address: a kernel has no thread-local storage"},
+		{"unknown operator", Bytes(0xee), "operator lost operator 0xee"},
+		{"deref", Bytes(opLit0+16, opDeref, opStackValue), "value 0x1817161514131211 exact computed: memory"},
+		{"deref_size", Bytes(opLit0+16, opDerefSize, 2, opStackValue), "value 0x1211 exact computed: memory"},
+		{"deref fault", Bytes(opConst1u+2, 0, 0xff, opDeref, opStackValue), "memory lost kernel virtual address 0xff00: page excluded by the dump filter"},
+		{"pieces", Bytes(opReg0, opPiece, 4, opPiece, 4, opFbreg, 0, opPiece, 8),
 			"reg0 0x3/32 exact r0; optimized out/32 lost optimized out; mem 0x8000/64 exact memory"},
-		{"piece lost, the next is not", expr(opReg0+9, opPiece, 8, opLit0+1, opStackValue, opPiece, 1),
+		{"piece lost, the next is not", Bytes(opReg0+9, opPiece, 8, opLit0+1, opStackValue, opPiece, 1),
 			"register not recovered/64 lost r9 was not saved; value 0x1/8 derived constant"},
-		{"unknown operator in a piece", expr(opPiece, 1, 0xee, opPiece, 1), "optimized out/8 lost optimized out; operator lost operator 0xee"},
-		{"bit piece", expr(opReg0+1, opBitPiece, 3, 2), "reg1 0x103/3@2 exact r1"},
-		{"behind the end", expr(opReg0, opLit0), "damaged lost an expression that goes on behind its end"},
-		{"cut off", expr(opConst1u), "damaged lost expression ends within operator 0x8"},
-		{"stack is empty", expr(opPlus), "damaged lost an expression that takes from an empty stack"},
-		{"pick from nothing", expr(opLit0, opPick, 255), "damaged lost an expression that takes from an empty stack"},
-		{"endless", expr(opSkip, 0xfd, 0xff), "damaged lost an expression that does not end"},
-		{"jump out", expr(opSkip, 0, 0x7f), "damaged lost an expression that jumps out of itself"},
-		{"grows", expr(opLit0, opDup, opSkip, 0xfc, 0xff), "damaged lost an expression that needs too much stack"},
-		{"division by zero", expr(opLit0, opLit0, opDiv), "damaged lost the expression divides by zero"},
-		{"branch", expr(opLit0+1, opBra, 1, 0, opLit0+5, opLit0+7, opStackValue), "value 0x7 derived constant"},
-		{"convert", expr(opConst1u+5, 0xff, 0xff, 0xff, 0xff, opConvert, u8, opConvert, 0, opStackValue), "value 0xff derived constant"},
-		{"convert sign", expr(opConst1u+4, 0xfe, 0xff, 0xff, 0xff, opGNUConvert, i32, opConvert, 0, opStackValue), "value 0xfffffffffffffffe derived constant"},
-		{"const_type", expr(opConstType, i32, 4, 0xff, 0xff, 0xff, 0xff, opConstType, i32, 4, 2, 0, 0, 0, opDiv, opConvert, 0, opStackValue), "value 0x0 derived constant"},
-		{"regval_type", expr(opRegvalType, 1, u8, opStackValue), "value 0x3 exact computed: r1"},
-		{"deref_type", expr(opConst1u, 0xfe, opDerefType, 1, u8, opStackValue), "value 0xff exact computed: memory"},
-		{"two types", expr(opLit0, opLit0, opConvert, i32, opPlus), "damaged lost an operator on two types"},
-		{"floating", expr(opLit0, opConvert, f64), "operator lost operator on type double"},
-		{"reinterpret of another size", expr(opLit0, opReinterpret, i32), "damaged lost a value reinterpreted as one of another size"},
-		{"no base type", expr(opLit0, opConvert, 0x0c), "damaged lost type at 0xc: no base type"},
+		{"unknown operator in a piece", Bytes(opPiece, 1, 0xee, opPiece, 1), "optimized out/8 lost optimized out; operator lost operator 0xee"},
+		{"bit piece", Bytes(opReg0+1, opBitPiece, 3, 2), "reg1 0x103/3@2 exact r1"},
+		{"behind the end", Bytes(opReg0, opLit0), "damaged lost an expression that goes on behind its end"},
+		{"cut off", Bytes(opConst1u), "damaged lost expression ends within operator 0x8"},
+		{"stack is empty", Bytes(opPlus), "damaged lost an expression that takes from an empty stack"},
+		{"pick from nothing", Bytes(opLit0, opPick, 255), "damaged lost an expression that takes from an empty stack"},
+		{"endless", Bytes(opSkip, 0xfd, 0xff), "damaged lost an expression that does not end"},
+		{"jump out", Bytes(opSkip, 0, 0x7f), "damaged lost an expression that jumps out of itself"},
+		{"grows", Bytes(opLit0, opDup, opSkip, 0xfc, 0xff), "damaged lost an expression that needs too much stack"},
+		{"division by zero", Bytes(opLit0, opLit0, opDiv), "damaged lost the expression divides by zero"},
+		{"branch", Bytes(opLit0+1, opBra, 1, 0, opLit0+5, opLit0+7, opStackValue), "value 0x7 derived constant"},
+		{"convert", Bytes(opConst1u+5, 0xff, 0xff, 0xff, 0xff, opConvert, u8, opConvert, 0, opStackValue), "value 0xff derived constant"},
+		{"convert sign", Bytes(opConst1u+4, 0xfe, 0xff, 0xff, 0xff, opGNUConvert, i32, opConvert, 0, opStackValue), "value 0xfffffffffffffffe derived constant"},
+		{"const_type", Bytes(opConstType, i32, 4, 0xff, 0xff, 0xff, 0xff, opConstType, i32, 4, 2, 0, 0, 0, opDiv, opConvert, 0, opStackValue), "value 0x0 derived constant"},
+		{"regval_type", Bytes(opRegvalType, 1, u8, opStackValue), "value 0x3 exact computed: r1"},
+		{"deref_type", Bytes(opConst1u, 0xfe, opDerefType, 1, u8, opStackValue), "value 0xff exact computed: memory"},
+		{"two types", Bytes(opLit0, opLit0, opConvert, i32, opPlus), "damaged lost an operator on two types"},
+		{"floating", Bytes(opLit0, opConvert, f64), "operator lost operator on type double"},
+		{"reinterpret of another size", Bytes(opLit0, opReinterpret, i32), "damaged lost a value reinterpreted as one of another size"},
+		{"no base type", Bytes(opLit0, opConvert, 0x0c), "damaged lost type at 0xc: no base type"},
 	}
 	for _, tt := range tests {
 		if got := show(Evaluate(tt.expr, u, fake{})); got != tt.want {
@@ -198,21 +181,21 @@ func TestArithmetic(t *testing.T) {
 		{opEq, 3, 3, 1}, {opNe, 3, 3, 0}, {opLt, neg(-1), 0, 1}, {opLe, 3, 3, 1}, {opGt, neg(-1), 0, 0}, {opGe, 0, neg(-1), 1},
 	}
 	for _, tt := range tests {
-		e := expr(opConst1u+6, tt.x, opConst1u+6, tt.y, tt.op, opStackValue)
+		e := Bytes(opConst1u+6, tt.x, opConst1u+6, tt.y, tt.op, opStackValue)
 		r := Evaluate(e, nil, fake{})
 		if got := number(r.Pieces[0].Data); r.Pieces[0].Kind != Computed || got != tt.want {
 			t.Errorf("operator %#x on %#x, %#x: %s, want %#x", tt.op, tt.x, tt.y, show(r), tt.want)
 		}
 	}
 	for op, want := range map[int]uint64{opAbs: 5, opNeg: 5, opNot: 4} {
-		r := Evaluate(expr(opConst1u+6, neg(-5), op, opStackValue), nil, fake{})
+		r := Evaluate(Bytes(opConst1u+6, neg(-5), op, opStackValue), nil, fake{})
 		if got := number(r.Pieces[0].Data); got != want {
 			t.Errorf("operator %#x on -5: %#x", op, got)
 		}
 	}
 	// dup, over, swap, rot, pick, drop on 1 2 3.
 	for op, want := range map[int]string{opDup: "1 2 3 3", opOver: "1 2 3 2", opSwap: "1 3 2", opRot: "3 1 2", opDrop: "1 2"} {
-		ev := evaluator{expr: expr(opLit0+1, opLit0+2, opLit0+3, op), m: fake{}}
+		ev := evaluator{expr: Bytes(opLit0+1, opLit0+2, opLit0+3, op), m: fake{}}
 		ev.m = fake{}
 		for ev.at < len(ev.expr) {
 			in, err := decode(ev.expr, ev.at)
@@ -239,12 +222,12 @@ func TestNumber(t *testing.T) {
 		expr []byte
 		want string
 	}{
-		{expr(opReg0 + 2), "0x203 exact r2"},
-		{expr(opBreg0+6, 1), "0x604 derived computed: r6, saved"},
-		{expr(opEntryValue, 1, opReg0+5), "0x77 derived r5 at entry"},
-		{expr(opLit0 + 3), "0x3 derived constant"},
-		{expr(opReg0 + 9), "0x0 lost r9 was not saved"},
-		{expr(opReg0, opPiece, 4), "0x0 lost a value in pieces"},
+		{Bytes(opReg0 + 2), "0x203 exact r2"},
+		{Bytes(opBreg0+6, 1), "0x604 derived computed: r6, saved"},
+		{Bytes(opEntryValue, 1, opReg0+5), "0x77 derived r5 at entry"},
+		{Bytes(opLit0 + 3), "0x3 derived constant"},
+		{Bytes(opReg0 + 9), "0x0 lost r9 was not saved"},
+		{Bytes(opReg0, opPiece, 4), "0x0 lost a value in pieces"},
 	}
 	for _, tt := range tests {
 		v, p := Number(tt.expr, nil, fake{})
@@ -267,7 +250,7 @@ func TestSelect(t *testing.T) {
 }
 
 func TestWeakestPiece(t *testing.T) {
-	r := Evaluate(expr(opReg0+9, opPiece, 4, opReg0+6, opPiece, 4, opReg0+1, opPiece, 4), nil, fake{})
+	r := Evaluate(Bytes(opReg0+9, opPiece, 4, opReg0+6, opPiece, 4, opReg0+1, opPiece, 4), nil, fake{})
 	if p := r.Provenance(); p.Class != Derived || p.How != "r6, saved" {
 		t.Errorf("got %v", p)
 	}
@@ -280,9 +263,9 @@ func TestWeakestPiece(t *testing.T) {
 func FuzzEvaluate(f *testing.F) {
 	u, i32, u8, _ := typed(f)
 	for _, e := range [][]byte{
-		expr(opReg0, opPiece, 4, opFbreg, 0x78, opPiece, 8), expr(opEntryValue, 1, opReg0+5, opStackValue),
-		expr(opBreg0, 0, opConvert, i32, opConvert, u8, opStackValue), expr(opSkip, 0xfd, 0xff), expr(opImplicitValue, 0xff, 0xff, 0xff, 0x7f),
-		expr(opLit0+1, opBra, 1, 0, opLit0+5, opLit0+7, opStackValue), expr(opReg0+1, opBitPiece, 3, 2),
+		Bytes(opReg0, opPiece, 4, opFbreg, 0x78, opPiece, 8), Bytes(opEntryValue, 1, opReg0+5, opStackValue),
+		Bytes(opBreg0, 0, opConvert, i32, opConvert, u8, opStackValue), Bytes(opSkip, 0xfd, 0xff), Bytes(opImplicitValue, 0xff, 0xff, 0xff, 0x7f),
+		Bytes(opLit0+1, opBra, 1, 0, opLit0+5, opLit0+7, opStackValue), Bytes(opReg0+1, opBitPiece, 3, 2),
 	} {
 		f.Add(e)
 	}
