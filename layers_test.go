@@ -25,7 +25,7 @@ var layers = [][]string{
 	{"slab", "ipc", "vfs", "frame"},
 	{"identify", "replay", "slabcheck"},
 	{"."},
-	{"repl"},
+	{"repl", "kdivetest"},
 	{"repl/command"},
 	{"cmd", "compare", "realdump", "hostile"},
 }

@@ -1,82 +1,31 @@
 package frame_test
 
 import (
-	"context"
-	"encoding/binary"
 	"math/rand/v2"
-	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
-	"github.com/kdive/kdive"
 	"github.com/kdive/kdive/debuginfo/location"
 	"github.com/kdive/kdive/frame"
-	"github.com/kdive/kdive/kernel"
-	"github.com/kdive/kdive/task"
+	"github.com/kdive/kdive/kdivetest"
 	"github.com/kdive/kdive/unwind"
 	"github.com/kdive/kdive/value"
 )
 
-// damaged is the bundled kernel with some of its words overwritten.
-type damaged struct {
-	*kernel.Kernel
-	words map[uint64]uint64
-}
-
-func (d *damaged) Read(p []byte, addr uint64) error {
-	err := d.Kernel.Read(p, addr)
-	for at, w := range d.words {
-		var b [8]byte
-		binary.LittleEndian.PutUint64(b[:], w)
-		for i := range uint64(8) {
-			if off := at + i - addr; off < uint64(len(p)) {
-				p[off] = b[i]
-			}
-		}
-	}
-	return err
-}
-
 // tiny is the bundled dump: its kernel, an unwinder and the threads, the one that
 // crashed first.
-func tiny(t *testing.T) (*damaged, *unwind.Unwinder, []unwind.Thread) {
+func tiny(t *testing.T) (*kdivetest.Damaged, *unwind.Unwinder, []unwind.Thread) {
 	t.Helper()
-	dir := filepath.Join("..", "testdata", "tiny")
-	o, err := kdive.Open(context.Background(), kdive.Options{
-		Files: []string{filepath.Join(dir, "vmlinux.zst"), filepath.Join(dir, "vmcore.kdump")}, Cache: t.TempDir()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := o.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	table, err := task.Load(o.Kernel)
-	if err != nil {
-		t.Fatal(err)
-	}
-	running := make([]unwind.Thread, len(table.Current))
-	var threads []unwind.Thread
-	for _, x := range table.Tasks {
-		h := unwind.Thread{Addr: x.Addr, Stack: x.Stack, CPU: x.CPU, PID: x.PID, Running: table.Active(x)}
-		if h.SP, err = table.StackPointer(x); err != nil {
-			t.Fatal(err)
-		}
-		if h.Running {
-			running[x.CPU] = h
-		}
-		if threads = append(threads, h); x == table.Panic {
-			n := len(threads) - 1
-			threads[0], threads[n] = threads[n], threads[0]
-		}
-	}
-	d := &damaged{o.Kernel, nil}
-	return d, unwind.New(d, unwind.Config{StackSize: table.StackSize(), Running: running}), threads
+	d := kdivetest.Damage(kdivetest.Open(t).Kernel)
+	table, threads, config := kdivetest.Threads(t, d.Kernel)
+	crashed := slices.Index(table.Tasks, table.Panic)
+	threads[0], threads[crashed] = threads[crashed], threads[0]
+	return d, unwind.New(d, config), threads
 }
 
 // find is a variable of the frame of a function.
-func find(t *testing.T, d *damaged, m *frame.Model, tr *unwind.Trace, function, name string) *frame.Variable {
+func find(t *testing.T, d *kdivetest.Damaged, m *frame.Model, tr *unwind.Trace, function, name string) *frame.Variable {
 	t.Helper()
 	for i := range tr.Frames {
 		if s, _, _ := d.SymbolAt(tr.Frames[i].CallSite()); s != function {
@@ -180,14 +129,14 @@ func TestDamagedFrames(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 4))
 	vars, lost := 0, 0
 	for range 150 {
-		d.words = map[uint64]uint64{}
+		clear(d.Bytes)
 		h := threads[r.IntN(len(threads))]
 		for range 1 + r.IntN(20) {
 			w := r.Uint64()
 			if r.IntN(2) == 0 {
 				w = h.Stack + r.Uint64N(1<<14)
 			}
-			d.words[h.SP&^7+r.Uint64N(1024)&^7] = w
+			d.Put(h.SP&^7+r.Uint64N(1024)&^7, w, 8)
 		}
 		m := frame.New(d)
 		tr := u.Trace(h)

@@ -1,15 +1,13 @@
 package replay_test
 
 import (
-	"context"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/kdive/kdive"
+	"github.com/kdive/kdive/kdivetest"
 	"github.com/kdive/kdive/replay"
-	"github.com/kdive/kdive/task"
 	"github.com/kdive/kdive/unwind"
 )
 
@@ -17,40 +15,16 @@ import (
 // KDIVE_REPLAY names, vmlinux first, with KDIVE_MODULES for the modules.
 func dump(t *testing.T) (*kdive.Target, []*unwind.Trace) {
 	t.Helper()
-	tiny := filepath.Join("..", "testdata", "tiny")
-	opt := kdive.Options{Files: []string{filepath.Join(tiny, "vmlinux.zst"), filepath.Join(tiny, "vmcore.kdump")}, ModuleDirs: []string{tiny}}
+	opt := kdivetest.Options(os.Getenv("KDIVE_CACHE"))
 	if names := os.Getenv("KDIVE_REPLAY"); names != "" {
 		opt.Files, opt.ModuleDirs = strings.Fields(names), strings.Fields(os.Getenv("KDIVE_MODULES"))
 	}
-	opt.Cache = os.Getenv("KDIVE_CACHE")
 	if opt.Cache == "" {
 		opt.Cache = t.TempDir()
 	}
-	opened, err := kdive.Open(context.Background(), opt)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = opened.Close() })
-	table, err := task.Load(opened.Kernel)
-	if err != nil {
-		t.Fatal(err)
-	}
-	running := make([]unwind.Thread, len(table.Current))
-	var threads []unwind.Thread
-	for _, x := range table.Tasks {
-		h := unwind.Thread{Addr: x.Addr, Stack: x.Stack, CPU: x.CPU, PID: x.PID}
-		for cpu, y := range table.Current {
-			if y == x {
-				h.CPU, h.Running = cpu, true
-				running[cpu] = h
-			}
-		}
-		if !h.Running && x.Stack != 0 {
-			h.SP, _ = table.StackPointer(x)
-		}
-		threads = append(threads, h)
-	}
-	u := unwind.New(opened.Kernel, unwind.Config{StackSize: table.StackSize(), Running: running})
+	opened := kdivetest.OpenAs(t, opt)
+	_, threads, config := kdivetest.Threads(t, opened.Kernel)
+	u := unwind.New(opened.Kernel, config)
 	var list []*unwind.Trace
 	for _, h := range threads {
 		list = append(list, u.Trace(h))

@@ -1,15 +1,13 @@
 package scope_test
 
 import (
-	"context"
 	"errors"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
-	"github.com/kdive/kdive"
 	"github.com/kdive/kdive/expr"
+	"github.com/kdive/kdive/kdivetest"
 	"github.com/kdive/kdive/kernel/scope"
 	"github.com/kdive/kdive/value"
 )
@@ -17,16 +15,7 @@ import (
 // open opens the bundled dump.
 func open(t *testing.T) *scope.Scope {
 	t.Helper()
-	dir := filepath.Join("..", "..", "testdata", "tiny")
-	target, err := kdive.Open(context.Background(), kdive.Options{
-		Files: []string{filepath.Join(dir, "vmlinux.zst"), filepath.Join(dir, "vmcore.kdump")},
-		Cache: t.TempDir(),
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = target.Close() })
-	return scope.New(target.Kernel)
+	return scope.New(kdivetest.Open(t).Kernel)
 }
 
 // The answers are those of crash 9.0.2 on the same dump, except where noted.

@@ -4,12 +4,12 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
 
 	"github.com/kdive/kdive"
+	"github.com/kdive/kdive/kdivetest"
 	"github.com/kdive/kdive/repl"
 	"github.com/kdive/kdive/repl/repltest"
 )
@@ -22,12 +22,7 @@ var openTiny = sync.OnceValues(func() (*kdive.Target, error) {
 		return nil, err
 	}
 	tinyCache = cache
-	dir := filepath.Join("..", "..", "testdata", "tiny")
-	return kdive.Open(context.Background(), kdive.Options{
-		Files:      []string{filepath.Join(dir, "vmlinux.zst"), filepath.Join(dir, "vmcore.kdump")},
-		ModuleDirs: []string{dir},
-		Cache:      cache,
-	})
+	return kdive.Open(context.Background(), kdivetest.Options(cache))
 })
 
 var tinyCache string
