@@ -1,6 +1,7 @@
 package mm
 
 import (
+	"slices"
 	"strings"
 	"sync/atomic"
 
@@ -29,61 +30,19 @@ func PageFlags(k kernel.View) ([]PageFlag, error) {
 	return flags, nil
 }
 
-// pageFlagName is a name that the kernel itself would print for bits of page.flags.
-type pageFlagName struct {
-	mask uint64
-	name string
-}
-
-type flagTableNeeds struct {
-	Table kernel.Sym   `need:"pageflag_names"`
-	Size  kernel.Size  `need:"trace_print_flags"`
-	Mask  kernel.Field `need:"trace_print_flags.mask"`
-	Name  kernel.Field `need:"trace_print_flags.name"`
-}
-
-// maxFlags bounds the table of names: a flag per bit, and its end.
-const maxFlags = 65
-
-// flagTable reads the table with which the kernel prints flags (mm/debug.c); its
-// order is that of the names. nil if there is none.
-func flagTable(k kernel.View) []pageFlagName {
-	var n flagTableNeeds
-	if k.Bind(&n) != nil || n.Size < 16 || n.Size > 64 {
-		return nil
-	}
-	var table []pageFlagName
-	obj := make([]byte, n.Size)
-	for i := range uint64(maxFlags) {
-		if k.Read(obj, uint64(n.Table)+i*uint64(n.Size)) != nil {
-			return nil
-		}
-		mask, at := n.Mask.In(obj), n.Name.In(obj)
-		if at == 0 {
-			return table
-		}
-		name, err := readString(k, at, 32)
-		if err != nil || name == "" {
-			return nil
-		}
-		table = append(table, pageFlagName{mask, name})
-	}
-	return nil // no end
-}
-
 // flagEnum makes the table out of enum pageflags: of several names for a bit the
 // first.
-func flagEnum(k kernel.View) []pageFlagName {
+func flagEnum(k kernel.View) []flagName {
 	flags, err := PageFlags(k)
 	if err != nil {
 		return nil
 	}
 	var named uint64
-	var table []pageFlagName
+	var table []flagName
 	for _, f := range flags {
 		if named>>f.Bit&1 == 0 {
 			named |= 1 << f.Bit
-			table = append(table, pageFlagName{1 << f.Bit, strings.TrimPrefix(f.Name, "PG_")})
+			table = append(table, flagName{1 << f.Bit, strings.TrimPrefix(f.Name, "PG_")})
 		}
 	}
 	return table
@@ -92,7 +51,7 @@ func flagEnum(k kernel.View) []pageFlagName {
 // flagNames names the flags of pages. Neighbours tend to have the same, so the
 // last answer is kept.
 type flagNames struct {
-	table []pageFlagName
+	table []flagName
 	last  atomic.Pointer[namedFlags]
 }
 
@@ -101,8 +60,14 @@ type namedFlags struct {
 	names []string
 }
 
+// maxPageFlags bounds the kernel's table: a flag per bit.
+const maxPageFlags = 64
+
+// load takes the kernel's own table if all of it makes sense, else its enum.
 func (f *flagNames) load(k kernel.View) {
-	if f.table = flagTable(k); f.table == nil {
+	var err error
+	f.table, err = flagTable(k, "pageflag_names", maxPageFlags)
+	if err != nil || len(f.table) == 0 || slices.ContainsFunc(f.table, func(x flagName) bool { return x.name == "" }) {
 		f.table = flagEnum(k)
 	}
 }
