@@ -83,7 +83,7 @@ func layoutUnit() *Entry {
 		E(dwarf.TagMember, Name("new1"), Type(intT), Num(dwarf.AttrBitSize, 3), A(dwarf.AttrDataBitOffset, die.FormData2, 72*8+1)),
 		E(dwarf.TagMember, Name("new2"), Type(intT), Num(dwarf.AttrBitSize, 5), A(dwarf.AttrDataBitOffset, die.FormData2, 72*8+30)),
 		member("old", intT, 76, Num(dwarf.AttrBitSize, 4), Num(dwarf.AttrBitOffset, 24), Num(dwarf.AttrByteSize, 4)),
-		E(dwarf.TagMember, Name("expr"), Type(intT), A(dwarf.AttrDataMemberLoc, die.FormExprloc, []byte{opPlusUconst, 80})),
+		E(dwarf.TagMember, Name("expr"), Type(intT), A(dwarf.AttrDataMemberLoc, die.FormExprloc, []byte{die.OpPlusUconst, 80})),
 		member("many", exprCount, 84), member("none", zero, 119), member("tail", flex, 120))
 	return cu("kernel/all.c", intT, ulong, boolT, char, short, ptr, matrix, flex, zero, exprCount, fn, fnPtr, anon, volatileT, constT, enum, size, s)
 }

@@ -85,19 +85,6 @@ func splitBits(m *ctype.Member, bit, n int64) {
 	m.Offset, m.BitOffset = bit/8, bit%8
 }
 
-// Operations of constant expressions (DWARF 5, 7.7.1).
-const (
-	opAddr       = 0x03
-	opConst1u    = 0x08
-	opConst8s    = 0x0f
-	opConstu     = 0x10
-	opConsts     = 0x11
-	opPlusUconst = 0x23
-	opLit0       = 0x30
-	opLit31      = 0x4f
-	opAddrx      = 0xa1
-)
-
 // constant is a value that is a number, or an expression of one operation that
 // yields one.
 func constant(v die.Value) (int64, bool) {
@@ -110,18 +97,14 @@ func constant(v die.Value) (int64, bool) {
 	b := die.At(v.Block, 1)
 	var n int64
 	switch op := v.Block[0]; {
-	case op >= opConst1u && op <= opConst8s:
-		size := 1 << ((op - opConst1u) / 2)
-		n = int64(b.Uint(size))
-		if shift := 64 - 8*size; (op-opConst1u)&1 == 1 {
-			n = n << shift >> shift
-		}
-	case op == opConstu || op == opPlusUconst:
+	case op >= die.OpConst1u && op <= die.OpConst8s:
+		n = int64(b.OpConst(op))
+	case op == die.OpConstu || op == die.OpPlusUconst:
 		n = int64(b.Uleb())
-	case op == opConsts:
+	case op == die.OpConsts:
 		n = b.Sleb()
-	case op >= opLit0 && op <= opLit31:
-		n = int64(op - opLit0)
+	case op >= die.OpLit0 && op <= die.OpLit31:
+		n = int64(op - die.OpLit0)
 	default:
 		return 0, false
 	}

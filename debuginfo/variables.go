@@ -151,10 +151,10 @@ func staticAddr(u *unit, loc die.Value) (uint64, bool) {
 	}
 	b := die.At(loc.Block, 1)
 	switch loc.Block[0] {
-	case opAddr:
+	case die.OpAddr:
 		a := b.Uint(u.AddrSize)
 		return a, !b.Bad && b.Len() == 0
-	case opAddrx:
+	case die.OpAddrx:
 		i := b.Uleb()
 		a, err := u.AddrX(i)
 		return a, err == nil && !b.Bad && b.Len() == 0

@@ -74,12 +74,11 @@ func (x *machine) Entry(expr []byte) (uint64, location.Provenance) {
 // entryRegister decodes the expression of an entry value: a register, or what
 // memory a register points to.
 func entryRegister(expr []byte) (r unwind.Reg, deref, ok bool) {
-	const reg0, breg0, opDeref = 0x50, 0x70, 0x06
 	switch {
-	case len(expr) == 1 && expr[0] >= reg0 && expr[0] < reg0+byte(unwind.RIP):
-		return unwind.Reg(expr[0] - reg0), false, true
-	case len(expr) == 3 && expr[0] >= breg0 && expr[0] < breg0+byte(unwind.RIP) && expr[1] == 0 && expr[2] == opDeref:
-		return unwind.Reg(expr[0] - breg0), true, true
+	case len(expr) == 1 && expr[0] >= die.OpReg0 && expr[0] < die.OpReg0+byte(unwind.RIP):
+		return unwind.Reg(expr[0] - die.OpReg0), false, true
+	case len(expr) == 3 && expr[0] >= die.OpBreg0 && expr[0] < die.OpBreg0+byte(unwind.RIP) && expr[1] == 0 && expr[2] == die.OpDeref:
+		return unwind.Reg(expr[0] - die.OpBreg0), true, true
 	}
 	return 0, false, false
 }

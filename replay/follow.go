@@ -10,32 +10,6 @@ import (
 	"github.com/kdive/kdive/unwind"
 )
 
-// DWARF operators that a variable is followed through (DWARF 5, 7.7.1); any other
-// ends it.
-const (
-	opAddr       = 0x03
-	opConst1u    = 0x08
-	opConst8s    = 0x0f
-	opConstu     = 0x10
-	opConsts     = 0x11
-	opAnd        = 0x1a
-	opMinus      = 0x1c
-	opMul        = 0x1e
-	opOr         = 0x21
-	opPlus       = 0x22
-	opPlusUconst = 0x23
-	opShl        = 0x24
-	opShr        = 0x25
-	opShra       = 0x26
-	opXor        = 0x27
-	opLit0       = 0x30
-	opReg0       = 0x50
-	opBreg0      = 0x70
-	opStackValue = 0x9f
-	opEntryValue = 0xa3
-	opGNUEntry   = 0xf3
-)
-
 // maxBindings bounds the entries of one location list that are followed.
 const maxBindings = 512
 
@@ -91,44 +65,44 @@ func (t *term) build(b *symbolic.Builder) *symbolic.Expr {
 		}
 		op := r.U8()
 		switch {
-		case op >= opLit0 && op < opReg0:
-			push(b.Const(uint64(op - opLit0)))
-		case op >= opReg0 && op < opReg0+16:
-			push(b.Reg(hardware[op-opReg0]))
+		case op >= die.OpLit0 && op < die.OpReg0:
+			push(b.Const(uint64(op - die.OpLit0)))
+		case op >= die.OpReg0 && op < die.OpReg0+16:
+			push(b.Reg(hardware[op-die.OpReg0]))
 			inReg = true
-		case op >= opBreg0 && op < opBreg0+16:
+		case op >= die.OpBreg0 && op < die.OpBreg0+16:
 			off := r.Sleb()
-			push(b.Binary(symbolic.OpAdd, b.Reg(hardware[op-opBreg0]), b.Const(uint64(off))))
-		case op == opFbreg:
+			push(b.Binary(symbolic.OpAdd, b.Reg(hardware[op-die.OpBreg0]), b.Const(uint64(off))))
+		case op == die.OpFbreg:
 			// The CFA is behind the return address.
 			push(b.Binary(symbolic.OpAdd, b.Entry(hardware[unwind.RSP]), b.Const(uint64(r.Sleb()+8))))
-		case op >= opConst1u && op <= opConst8s:
-			push(b.Const(fixed(&r, op-opConst1u)))
-		case op == opConstu:
+		case op >= die.OpConst1u && op <= die.OpConst8s:
+			push(b.Const(r.OpConst(op)))
+		case op == die.OpConstu:
 			push(b.Const(r.Uleb()))
-		case op == opConsts:
+		case op == die.OpConsts:
 			push(b.Const(uint64(r.Sleb())))
-		case op == opAddr:
+		case op == die.OpAddr:
 			a, ok := t.v.Code.Runtime(r.U64())
 			if !ok {
 				return nil
 			}
 			push(b.Const(a))
-		case op == opEntryValue || op == opGNUEntry:
+		case op == die.OpEntryValue || op == die.OpGNUEntryValue:
 			if n := r.Uleb(); n != 1 {
 				return nil
 			}
 			reg := r.U8()
-			if reg < opReg0 || reg >= opReg0+16 {
+			if reg < die.OpReg0 || reg >= die.OpReg0+16 {
 				return nil
 			}
-			push(b.Entry(hardware[reg-opReg0]))
-		case op == opPlusUconst:
+			push(b.Entry(hardware[reg-die.OpReg0]))
+		case op == die.OpPlusUconst:
 			if len(stack) == 0 {
 				return nil
 			}
 			stack[len(stack)-1] = b.Binary(symbolic.OpAdd, stack[len(stack)-1], b.Const(r.Uleb()))
-		case op == opStackValue:
+		case op == die.OpStackValue:
 			isValue = true
 		default:
 			x, ok := binaryOps[op]
@@ -151,24 +125,5 @@ func (t *term) build(b *symbolic.Builder) *symbolic.Expr {
 	return b.Memory(stack[0], t.size)
 }
 
-var binaryOps = map[byte]symbolic.Op{opAnd: symbolic.OpAnd, opMinus: symbolic.OpSub, opMul: symbolic.OpMul, opOr: symbolic.OpOr,
-	opPlus: symbolic.OpAdd, opShl: symbolic.OpShl, opShr: symbolic.OpShr, opShra: symbolic.OpSar, opXor: symbolic.OpXor}
-
-// fixed is a constant of 1, 2, 4 or 8 bytes, without and with a sign.
-func fixed(r *die.Buf, kind byte) uint64 {
-	switch kind {
-	case 0:
-		return uint64(r.U8())
-	case 1:
-		return uint64(int64(int8(r.U8())))
-	case 2:
-		return uint64(r.U16())
-	case 3:
-		return uint64(int64(int16(r.U16())))
-	case 4:
-		return uint64(r.U32())
-	case 5:
-		return uint64(int64(int32(r.U32())))
-	}
-	return r.U64()
-}
+var binaryOps = map[byte]symbolic.Op{die.OpAnd: symbolic.OpAnd, die.OpMinus: symbolic.OpSub, die.OpMul: symbolic.OpMul, die.OpOr: symbolic.OpOr,
+	die.OpPlus: symbolic.OpAdd, die.OpShl: symbolic.OpShl, die.OpShr: symbolic.OpShr, die.OpShra: symbolic.OpSar, die.OpXor: symbolic.OpXor}

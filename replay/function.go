@@ -25,13 +25,11 @@ type function struct {
 const maxFuncs = 1 << 10
 
 const (
-	maxPiece  = 1 << 17 // bytes of one part of a function
-	maxAll    = 1 << 18 // of all parts
-	stubSize  = 64      // of code outside of the function that goes on after a fault
-	maxVars   = 1 << 14 // entries of a function's debug info
-	maxDepth  = 64
-	callFrame = 0x9c // DW_OP_call_frame_cfa
-	opFbreg   = 0x91
+	maxPiece = 1 << 17 // bytes of one part of a function
+	maxAll   = 1 << 18 // of all parts
+	stubSize = 64      // of code outside of the function that goes on after a fault
+	maxVars  = 1 << 14 // entries of a function's debug info
+	maxDepth = 64
 )
 
 // function is the function that covers pc.
@@ -181,7 +179,7 @@ var errFrameBase = errors.New("a frame base other than the CFA")
 func locals(info *debuginfo.Info, fn *debuginfo.Scope) (list []symbolic.Extent, cfaBase bool, err error) {
 	err = mapped.Guard(func() error {
 		base, ok := fn.Attr(dwarf.AttrFrameBase)
-		if !ok || len(base.Block) != 1 || base.Block[0] != callFrame {
+		if !ok || len(base.Block) != 1 || base.Block[0] != die.OpCallFrameCFA {
 			return errFrameBase
 		}
 		budget := maxVars
@@ -226,7 +224,7 @@ func addObject(info *debuginfo.Info, c *die.Entry, list *[]symbolic.Extent) {
 		return
 	}
 	for _, l := range locations {
-		if len(l.Expr) < 2 || l.Expr[0] != opFbreg {
+		if len(l.Expr) < 2 || l.Expr[0] != die.OpFbreg {
 			continue
 		}
 		b := die.At(l.Expr, 1)

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/kdive/kdive/debuginfo/die"
 	"github.com/kdive/kdive/debuginfo/location"
 	"github.com/kdive/kdive/frame"
 	"github.com/kdive/kdive/replay/symbolic"
@@ -276,10 +277,10 @@ func (x *machine) Runtime(link uint64) (uint64, bool) { return x.v.Code.Runtime(
 
 // Entry implements location.Machine.
 func (x *machine) Entry(expr []byte) (uint64, location.Provenance) {
-	if len(expr) != 1 || expr[0] < opReg0 || expr[0] > opReg0+15 {
+	if len(expr) != 1 || expr[0] < die.OpReg0 || expr[0] > die.OpReg0+15 {
 		return 0, location.LostFor(location.NoOperator, "operator entry_value of an expression")
 	}
-	return x.p.atEntry(unwind.Reg(expr[0] - opReg0))
+	return x.p.atEntry(unwind.Reg(expr[0] - die.OpReg0))
 }
 
 // EntryParameter implements location.Machine.

@@ -40,6 +40,15 @@ func (b *Buf) Bytes(n int) []byte {
 	return p
 }
 
+// Block is the next n bytes, nil if there are fewer; n may be anything.
+func (b *Buf) Block(n uint64) []byte {
+	if n > uint64(b.Len()) {
+		b.fail()
+		return nil
+	}
+	return b.Bytes(int(n))
+}
+
 // Skip passes over n bytes.
 func (b *Buf) Skip(n uint64) {
 	if n > uint64(b.Len()) {
@@ -106,6 +115,12 @@ func (b *Buf) Uint(size int) uint64 {
 	}
 	b.fail()
 	return 0
+}
+
+// Int reads a signed number of 1, 2, 4 or 8 bytes.
+func (b *Buf) Int(size int) int64 {
+	shift := 64 - 8*size
+	return int64(b.Uint(size)) << shift >> shift
 }
 
 // Uleb reads an unsigned LEB128 number; bits beyond 64 are lost.

@@ -6,5 +6,6 @@
 // that somebody else mapped; every offset in them is checked before use. Start
 // from New, then Data.Unit and Unit.Entry: an Entry is a cursor that decodes an
 // attribute when it is asked for. The constants of tags and attributes are
-// those of debug/dwarf.
+// those of debug/dwarf; the operators of expressions, which it does not run, are
+// here.
 package die

@@ -67,7 +67,7 @@ func (u *Unit) locations4(off uint64) ([]Location, error) {
 			base = high
 			continue
 		}
-		expr := b.block(uint64(b.U16()))
+		expr := b.Block(uint64(b.U16()))
 		if b.Bad {
 			return list, errLocationsEnd
 		}
@@ -145,7 +145,7 @@ func (u *Unit) locations5(off uint64) ([]Location, error) {
 			}
 			continue
 		}
-		l.Expr = b.block(b.Uleb())
+		l.Expr = b.Block(b.Uleb())
 		if b.Bad {
 			return list, errLocationsEnd
 		}

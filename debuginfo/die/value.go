@@ -27,13 +27,13 @@ func (b *Buf) Value(f Form, implicit int64, u *Unit) Value {
 				v.U = b.Uleb()
 			}
 		case ShapeBlock:
-			v.Block = b.block(b.Uleb())
+			v.Block = b.Block(b.Uleb())
 		case ShapeBlock1:
-			v.Block = b.block(uint64(b.U8()))
+			v.Block = b.Block(uint64(b.U8()))
 		case ShapeBlock2:
-			v.Block = b.block(uint64(b.U16()))
+			v.Block = b.Block(uint64(b.U16()))
 		case ShapeBlock4:
-			v.Block = b.block(uint64(b.U32()))
+			v.Block = b.Block(uint64(b.U32()))
 		case ShapeString:
 			v.U = uint64(b.Pos)
 			v.Block = b.CString()
@@ -58,14 +58,6 @@ func (b *Buf) Value(f Form, implicit int64, u *Unit) Value {
 	}
 	b.fail()
 	return Value{}
-}
-
-func (b *Buf) block(n uint64) []byte {
-	if n > uint64(b.Len()) {
-		b.fail()
-		return nil
-	}
-	return b.Bytes(int(n))
 }
 
 // IsConst reports whether the value is a number (class constant or flag).

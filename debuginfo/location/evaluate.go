@@ -141,9 +141,9 @@ func (e *evaluator) pieceEnd(failed bool) (bits, skip uint64, more bool) {
 		}
 		e.at = in.next
 		switch in.op {
-		case opPiece:
+		case die.OpPiece:
 			return min(in.a, 1<<40) * 8, 0, true
-		case opBitPiece:
+		case die.OpBitPiece:
 			return min(in.a, 1<<43), in.b, true
 		}
 		if !failed {
@@ -164,10 +164,10 @@ func (e *evaluator) piece() error {
 		if err != nil {
 			return err
 		}
-		if in.op == opPiece || in.op == opBitPiece {
+		if in.op == die.OpPiece || in.op == die.OpBitPiece {
 			break
 		}
-		if e.place != nil && in.op != opGNUUninit {
+		if e.place != nil && in.op != die.OpGNUUninit {
 			break // pieceEnd complains
 		}
 		if e.steps++; e.steps > maxSteps {
@@ -252,10 +252,10 @@ func (e *evaluator) provenance(k Kind) Provenance {
 // direct reports whether the expression is one value as it is.
 func (e *evaluator) direct() bool {
 	in, err := decode(e.expr, 0)
-	if err != nil || in.next < len(e.expr) && e.expr[in.next] != opStackValue {
+	if err != nil || in.next < len(e.expr) && e.expr[in.next] != die.OpStackValue {
 		return false
 	}
-	return in.op == opEntryValue || in.op == opGNUParameterRef || in.op >= opBreg0 && in.op <= opBreg31 && in.a == 0
+	return in.op == die.OpEntryValue || in.op == die.OpGNUParameterRef || in.op >= die.OpBreg0 && in.op <= die.OpBreg31 && in.a == 0
 }
 
 func (e *evaluator) pop() (entry, error) {

@@ -41,7 +41,7 @@ func (fake) Read(p []byte, addr uint64) error {
 func (fake) Runtime(link uint64) (uint64, bool) { return link + 0x10000, link < 0xffff }
 
 func (fake) Entry(expr []byte) (uint64, Provenance) {
-	if len(expr) == 1 && expr[0] == opReg0+5 {
+	if len(expr) == 1 && expr[0] == die.OpReg0+5 {
 		return 0x77, Provenance{Class: Derived, How: "r5 at entry", Steps: []uint64{1}}
 	}
 	return 0, LostFor(NoEntry, "nobody tells")
@@ -106,59 +106,59 @@ func TestEvaluate(t *testing.T) {
 		expr []byte
 		want string
 	}{
-		{"register", Bytes(opReg0 + 3), "reg3 0x303 exact r3"},
-		{"register lost", Bytes(opReg0 + 9), "register not recovered lost r9 was not saved"},
-		{"regx", Bytes(opRegx, 6), "reg6 0x603 derived r6, saved"},
-		{"breg", Bytes(opBreg0+1, 0x7c), "mem 0xff exact memory"},
-		{"breg derived", Bytes(opBreg0+6, 1), "mem 0x604 derived memory, address: r6, saved"},
-		{"bregx", Bytes(opBregx, 1, 1), "mem 0x104 exact memory"},
-		{"fbreg", Bytes(opFbreg, 0x78), "mem 0x7ff8 exact memory"},
-		{"cfa", Bytes(opCFA, opLit0+8, opMinus), "mem 0x7ff8 exact memory"},
-		{"addr", Bytes(opAddr, uint64(0x50)), "mem 0x10050 exact memory"},
-		{"addr not loaded", Bytes(opAddr, uint64(0xfffff)), "optimized out lost address 0xfffff of the file was not loaded"},
+		{"register", Bytes(die.OpReg0 + 3), "reg3 0x303 exact r3"},
+		{"register lost", Bytes(die.OpReg0 + 9), "register not recovered lost r9 was not saved"},
+		{"regx", Bytes(die.OpRegx, 6), "reg6 0x603 derived r6, saved"},
+		{"breg", Bytes(die.OpBreg0+1, 0x7c), "mem 0xff exact memory"},
+		{"breg derived", Bytes(die.OpBreg0+6, 1), "mem 0x604 derived memory, address: r6, saved"},
+		{"bregx", Bytes(die.OpBregx, 1, 1), "mem 0x104 exact memory"},
+		{"fbreg", Bytes(die.OpFbreg, 0x78), "mem 0x7ff8 exact memory"},
+		{"cfa", Bytes(die.OpCallFrameCFA, die.OpLit0+8, die.OpMinus), "mem 0x7ff8 exact memory"},
+		{"addr", Bytes(die.OpAddr, uint64(0x50)), "mem 0x10050 exact memory"},
+		{"addr not loaded", Bytes(die.OpAddr, uint64(0xfffff)), "optimized out lost address 0xfffff of the file was not loaded"},
 		{"empty", nil, "optimized out lost optimized out"},
-		{"constant", Bytes(opConst1u+1, 0xff, opStackValue), "value 0xffffffffffffffff derived constant"},
-		{"const2u", Bytes(opConst1u+2, 0xff, 0xff, opStackValue), "value 0xffff derived constant"},
-		{"constu", Bytes(opConstu, 0x80, 1, opStackValue), "value 0x80 derived constant"},
-		{"breg value", Bytes(opBreg0+3, 0, opStackValue), "value 0x303 exact r3"},
-		{"computed", Bytes(opBreg0+3, 0, opBreg0+6, 0, opPlus, opStackValue), "value 0x906 derived computed: r3 and r6, saved"},
-		{"implicit value", Bytes(opImplicitValue, 2, 0x34, 0x12), "value 0x1234 derived constant"},
-		{"implicit pointer", Bytes(opImplicitPointer, 0x10, 0, 0, 0, 0x7c), "-> 0x10-4 derived a pointer that the compiler optimized out; what it points to is known"},
-		{"GNU implicit pointer", Bytes(opGNUImplicit, 0x10, 0, 0, 0, 4), "-> 0x10+4 derived a pointer that the compiler optimized out; what it points to is known"},
-		{"entry value", Bytes(opEntryValue, 1, opReg0+5, opStackValue), "value 0x77 derived r5 at entry"},
-		{"GNU entry value computed", Bytes(opGNUEntryValue, 1, opReg0+5, opPlusUconst, 1, opStackValue), "value 0x78 derived computed: r5 at entry"},
-		{"entry value lost", Bytes(opEntryValue, 1, opReg0+4, opStackValue), "entry value lost nobody tells"},
-		{"uninit", Bytes(opReg0, opGNUUninit), "reg0 0x3 exact r0 (not initialized)"},
-		{"parameter ref", Bytes(opGNUParameterRef, 0x20, 0, 0, 0, opStackValue), fmt.Sprintf("value %#x derived passed", u.Off+0x20)},
-		{"TLS", Bytes(opLit0, opTLS), "operator lost operator form_tls_address: a kernel has no thread-local storage"},
+		{"constant", Bytes(die.OpConst1u+1, 0xff, die.OpStackValue), "value 0xffffffffffffffff derived constant"},
+		{"const2u", Bytes(die.OpConst1u+2, 0xff, 0xff, die.OpStackValue), "value 0xffff derived constant"},
+		{"constu", Bytes(die.OpConstu, 0x80, 1, die.OpStackValue), "value 0x80 derived constant"},
+		{"breg value", Bytes(die.OpBreg0+3, 0, die.OpStackValue), "value 0x303 exact r3"},
+		{"computed", Bytes(die.OpBreg0+3, 0, die.OpBreg0+6, 0, die.OpPlus, die.OpStackValue), "value 0x906 derived computed: r3 and r6, saved"},
+		{"implicit value", Bytes(die.OpImplicitValue, 2, 0x34, 0x12), "value 0x1234 derived constant"},
+		{"implicit pointer", Bytes(die.OpImplicitPointer, 0x10, 0, 0, 0, 0x7c), "-> 0x10-4 derived a pointer that the compiler optimized out; what it points to is known"},
+		{"GNU implicit pointer", Bytes(die.OpGNUImplicitPointer, 0x10, 0, 0, 0, 4), "-> 0x10+4 derived a pointer that the compiler optimized out; what it points to is known"},
+		{"entry value", Bytes(die.OpEntryValue, 1, die.OpReg0+5, die.OpStackValue), "value 0x77 derived r5 at entry"},
+		{"GNU entry value computed", Bytes(die.OpGNUEntryValue, 1, die.OpReg0+5, die.OpPlusUconst, 1, die.OpStackValue), "value 0x78 derived computed: r5 at entry"},
+		{"entry value lost", Bytes(die.OpEntryValue, 1, die.OpReg0+4, die.OpStackValue), "entry value lost nobody tells"},
+		{"uninit", Bytes(die.OpReg0, die.OpGNUUninit), "reg0 0x3 exact r0 (not initialized)"},
+		{"parameter ref", Bytes(die.OpGNUParameterRef, 0x20, 0, 0, 0, die.OpStackValue), fmt.Sprintf("value %#x derived passed", u.Off+0x20)},
+		{"TLS", Bytes(die.OpLit0, die.OpFormTLSAddress), "operator lost operator form_tls_address: a kernel has no thread-local storage"},
 		{"unknown operator", Bytes(0xee), "operator lost operator 0xee"},
-		{"deref", Bytes(opLit0+16, opDeref, opStackValue), "value 0x1817161514131211 exact computed: memory"},
-		{"deref_size", Bytes(opLit0+16, opDerefSize, 2, opStackValue), "value 0x1211 exact computed: memory"},
-		{"deref fault", Bytes(opConst1u+2, 0, 0xff, opDeref, opStackValue), "memory lost kernel virtual address 0xff00: page excluded by the dump filter"},
-		{"pieces", Bytes(opReg0, opPiece, 4, opPiece, 4, opFbreg, 0, opPiece, 8),
+		{"deref", Bytes(die.OpLit0+16, die.OpDeref, die.OpStackValue), "value 0x1817161514131211 exact computed: memory"},
+		{"deref_size", Bytes(die.OpLit0+16, die.OpDerefSize, 2, die.OpStackValue), "value 0x1211 exact computed: memory"},
+		{"deref fault", Bytes(die.OpConst1u+2, 0, 0xff, die.OpDeref, die.OpStackValue), "memory lost kernel virtual address 0xff00: page excluded by the dump filter"},
+		{"pieces", Bytes(die.OpReg0, die.OpPiece, 4, die.OpPiece, 4, die.OpFbreg, 0, die.OpPiece, 8),
 			"reg0 0x3/32 exact r0; optimized out/32 lost optimized out; mem 0x8000/64 exact memory"},
-		{"piece lost, the next is not", Bytes(opReg0+9, opPiece, 8, opLit0+1, opStackValue, opPiece, 1),
+		{"piece lost, the next is not", Bytes(die.OpReg0+9, die.OpPiece, 8, die.OpLit0+1, die.OpStackValue, die.OpPiece, 1),
 			"register not recovered/64 lost r9 was not saved; value 0x1/8 derived constant"},
-		{"unknown operator in a piece", Bytes(opPiece, 1, 0xee, opPiece, 1), "optimized out/8 lost optimized out; operator lost operator 0xee"},
-		{"bit piece", Bytes(opReg0+1, opBitPiece, 3, 2), "reg1 0x103/3@2 exact r1"},
-		{"behind the end", Bytes(opReg0, opLit0), "damaged lost an expression that goes on behind its end"},
-		{"cut off", Bytes(opConst1u), "damaged lost expression ends within operator 0x8"},
-		{"stack is empty", Bytes(opPlus), "damaged lost an expression that takes from an empty stack"},
-		{"pick from nothing", Bytes(opLit0, opPick, 255), "damaged lost an expression that takes from an empty stack"},
-		{"endless", Bytes(opSkip, 0xfd, 0xff), "damaged lost an expression that does not end"},
-		{"jump out", Bytes(opSkip, 0, 0x7f), "damaged lost an expression that jumps out of itself"},
-		{"grows", Bytes(opLit0, opDup, opSkip, 0xfc, 0xff), "damaged lost an expression that needs too much stack"},
-		{"division by zero", Bytes(opLit0, opLit0, opDiv), "damaged lost the expression divides by zero"},
-		{"branch", Bytes(opLit0+1, opBra, 1, 0, opLit0+5, opLit0+7, opStackValue), "value 0x7 derived constant"},
-		{"convert", Bytes(opConst1u+5, 0xff, 0xff, 0xff, 0xff, opConvert, u8, opConvert, 0, opStackValue), "value 0xff derived constant"},
-		{"convert sign", Bytes(opConst1u+4, 0xfe, 0xff, 0xff, 0xff, opGNUConvert, i32, opConvert, 0, opStackValue), "value 0xfffffffffffffffe derived constant"},
-		{"const_type", Bytes(opConstType, i32, 4, 0xff, 0xff, 0xff, 0xff, opConstType, i32, 4, 2, 0, 0, 0, opDiv, opConvert, 0, opStackValue), "value 0x0 derived constant"},
-		{"regval_type", Bytes(opRegvalType, 1, u8, opStackValue), "value 0x3 exact computed: r1"},
-		{"deref_type", Bytes(opConst1u, 0xfe, opDerefType, 1, u8, opStackValue), "value 0xff exact computed: memory"},
-		{"two types", Bytes(opLit0, opLit0, opConvert, i32, opPlus), "damaged lost an operator on two types"},
-		{"floating", Bytes(opLit0, opConvert, f64), "operator lost operator on type double"},
-		{"reinterpret of another size", Bytes(opLit0, opReinterpret, i32), "damaged lost a value reinterpreted as one of another size"},
-		{"no base type", Bytes(opLit0, opConvert, 0x0c), "damaged lost type at 0xc: no base type"},
+		{"unknown operator in a piece", Bytes(die.OpPiece, 1, 0xee, die.OpPiece, 1), "optimized out/8 lost optimized out; operator lost operator 0xee"},
+		{"bit piece", Bytes(die.OpReg0+1, die.OpBitPiece, 3, 2), "reg1 0x103/3@2 exact r1"},
+		{"behind the end", Bytes(die.OpReg0, die.OpLit0), "damaged lost an expression that goes on behind its end"},
+		{"cut off", Bytes(die.OpConst1u), "damaged lost expression ends within operator 0x8"},
+		{"stack is empty", Bytes(die.OpPlus), "damaged lost an expression that takes from an empty stack"},
+		{"pick from nothing", Bytes(die.OpLit0, die.OpPick, 255), "damaged lost an expression that takes from an empty stack"},
+		{"endless", Bytes(die.OpSkip, 0xfd, 0xff), "damaged lost an expression that does not end"},
+		{"jump out", Bytes(die.OpSkip, 0, 0x7f), "damaged lost an expression that jumps out of itself"},
+		{"grows", Bytes(die.OpLit0, die.OpDup, die.OpSkip, 0xfc, 0xff), "damaged lost an expression that needs too much stack"},
+		{"division by zero", Bytes(die.OpLit0, die.OpLit0, die.OpDiv), "damaged lost the expression divides by zero"},
+		{"branch", Bytes(die.OpLit0+1, die.OpBra, 1, 0, die.OpLit0+5, die.OpLit0+7, die.OpStackValue), "value 0x7 derived constant"},
+		{"convert", Bytes(die.OpConst1u+5, 0xff, 0xff, 0xff, 0xff, die.OpConvert, u8, die.OpConvert, 0, die.OpStackValue), "value 0xff derived constant"},
+		{"convert sign", Bytes(die.OpConst1u+4, 0xfe, 0xff, 0xff, 0xff, die.OpGNUConvert, i32, die.OpConvert, 0, die.OpStackValue), "value 0xfffffffffffffffe derived constant"},
+		{"const_type", Bytes(die.OpConstType, i32, 4, 0xff, 0xff, 0xff, 0xff, die.OpConstType, i32, 4, 2, 0, 0, 0, die.OpDiv, die.OpConvert, 0, die.OpStackValue), "value 0x0 derived constant"},
+		{"regval_type", Bytes(die.OpRegvalType, 1, u8, die.OpStackValue), "value 0x3 exact computed: r1"},
+		{"deref_type", Bytes(die.OpConst1u, 0xfe, die.OpDerefType, 1, u8, die.OpStackValue), "value 0xff exact computed: memory"},
+		{"two types", Bytes(die.OpLit0, die.OpLit0, die.OpConvert, i32, die.OpPlus), "damaged lost an operator on two types"},
+		{"floating", Bytes(die.OpLit0, die.OpConvert, f64), "operator lost operator on type double"},
+		{"reinterpret of another size", Bytes(die.OpLit0, die.OpReinterpret, i32), "damaged lost a value reinterpreted as one of another size"},
+		{"no base type", Bytes(die.OpLit0, die.OpConvert, 0x0c), "damaged lost type at 0xc: no base type"},
 	}
 	for _, tt := range tests {
 		if got := show(Evaluate(tt.expr, u, fake{})); got != tt.want {
@@ -175,27 +175,27 @@ func TestArithmetic(t *testing.T) {
 		x, y uint64
 		want uint64
 	}{
-		{opAnd, 6, 3, 2}, {opOr, 6, 3, 7}, {opXor, 6, 3, 5}, {opPlus, 6, 3, 9}, {opMinus, 3, 6, neg(-3)}, {opMul, 6, 3, 18},
-		{opDiv, neg(-6), 3, neg(-2)}, {opDiv, 1 << 63, neg(-1), 1 << 63}, {opMod, neg(-1), 10, 5},
-		{opShl, 1, 63, 1 << 63}, {opShl, 1, 64, 0}, {opShr, neg(-1), 60, 15}, {opShra, neg(-16), 2, neg(-4)}, {opShra, neg(-16), 200, neg(-1)},
-		{opEq, 3, 3, 1}, {opNe, 3, 3, 0}, {opLt, neg(-1), 0, 1}, {opLe, 3, 3, 1}, {opGt, neg(-1), 0, 0}, {opGe, 0, neg(-1), 1},
+		{die.OpAnd, 6, 3, 2}, {die.OpOr, 6, 3, 7}, {die.OpXor, 6, 3, 5}, {die.OpPlus, 6, 3, 9}, {die.OpMinus, 3, 6, neg(-3)}, {die.OpMul, 6, 3, 18},
+		{die.OpDiv, neg(-6), 3, neg(-2)}, {die.OpDiv, 1 << 63, neg(-1), 1 << 63}, {die.OpMod, neg(-1), 10, 5},
+		{die.OpShl, 1, 63, 1 << 63}, {die.OpShl, 1, 64, 0}, {die.OpShr, neg(-1), 60, 15}, {die.OpShra, neg(-16), 2, neg(-4)}, {die.OpShra, neg(-16), 200, neg(-1)},
+		{die.OpEq, 3, 3, 1}, {die.OpNe, 3, 3, 0}, {die.OpLt, neg(-1), 0, 1}, {die.OpLe, 3, 3, 1}, {die.OpGt, neg(-1), 0, 0}, {die.OpGe, 0, neg(-1), 1},
 	}
 	for _, tt := range tests {
-		e := Bytes(opConst1u+6, tt.x, opConst1u+6, tt.y, tt.op, opStackValue)
+		e := Bytes(die.OpConst1u+6, tt.x, die.OpConst1u+6, tt.y, tt.op, die.OpStackValue)
 		r := Evaluate(e, nil, fake{})
 		if got := number(r.Pieces[0].Data); r.Pieces[0].Kind != Computed || got != tt.want {
 			t.Errorf("operator %#x on %#x, %#x: %s, want %#x", tt.op, tt.x, tt.y, show(r), tt.want)
 		}
 	}
-	for op, want := range map[int]uint64{opAbs: 5, opNeg: 5, opNot: 4} {
-		r := Evaluate(Bytes(opConst1u+6, neg(-5), op, opStackValue), nil, fake{})
+	for op, want := range map[int]uint64{die.OpAbs: 5, die.OpNeg: 5, die.OpNot: 4} {
+		r := Evaluate(Bytes(die.OpConst1u+6, neg(-5), op, die.OpStackValue), nil, fake{})
 		if got := number(r.Pieces[0].Data); got != want {
 			t.Errorf("operator %#x on -5: %#x", op, got)
 		}
 	}
 	// dup, over, swap, rot, pick, drop on 1 2 3.
-	for op, want := range map[int]string{opDup: "1 2 3 3", opOver: "1 2 3 2", opSwap: "1 3 2", opRot: "3 1 2", opDrop: "1 2"} {
-		ev := evaluator{expr: Bytes(opLit0+1, opLit0+2, opLit0+3, op), m: fake{}}
+	for op, want := range map[int]string{die.OpDup: "1 2 3 3", die.OpOver: "1 2 3 2", die.OpSwap: "1 3 2", die.OpRot: "3 1 2", die.OpDrop: "1 2"} {
+		ev := evaluator{expr: Bytes(die.OpLit0+1, die.OpLit0+2, die.OpLit0+3, op), m: fake{}}
 		ev.m = fake{}
 		for ev.at < len(ev.expr) {
 			in, err := decode(ev.expr, ev.at)
@@ -222,12 +222,12 @@ func TestNumber(t *testing.T) {
 		expr []byte
 		want string
 	}{
-		{Bytes(opReg0 + 2), "0x203 exact r2"},
-		{Bytes(opBreg0+6, 1), "0x604 derived computed: r6, saved"},
-		{Bytes(opEntryValue, 1, opReg0+5), "0x77 derived r5 at entry"},
-		{Bytes(opLit0 + 3), "0x3 derived constant"},
-		{Bytes(opReg0 + 9), "0x0 lost r9 was not saved"},
-		{Bytes(opReg0, opPiece, 4), "0x0 lost a value in pieces"},
+		{Bytes(die.OpReg0 + 2), "0x203 exact r2"},
+		{Bytes(die.OpBreg0+6, 1), "0x604 derived computed: r6, saved"},
+		{Bytes(die.OpEntryValue, 1, die.OpReg0+5), "0x77 derived r5 at entry"},
+		{Bytes(die.OpLit0 + 3), "0x3 derived constant"},
+		{Bytes(die.OpReg0 + 9), "0x0 lost r9 was not saved"},
+		{Bytes(die.OpReg0, die.OpPiece, 4), "0x0 lost a value in pieces"},
 	}
 	for _, tt := range tests {
 		v, p := Number(tt.expr, nil, fake{})
@@ -250,7 +250,7 @@ func TestSelect(t *testing.T) {
 }
 
 func TestWeakestPiece(t *testing.T) {
-	r := Evaluate(Bytes(opReg0+9, opPiece, 4, opReg0+6, opPiece, 4, opReg0+1, opPiece, 4), nil, fake{})
+	r := Evaluate(Bytes(die.OpReg0+9, die.OpPiece, 4, die.OpReg0+6, die.OpPiece, 4, die.OpReg0+1, die.OpPiece, 4), nil, fake{})
 	if p := r.Provenance(); p.Class != Derived || p.How != "r6, saved" {
 		t.Errorf("got %v", p)
 	}
@@ -263,9 +263,9 @@ func TestWeakestPiece(t *testing.T) {
 func FuzzEvaluate(f *testing.F) {
 	u, i32, u8, _ := typed(f)
 	for _, e := range [][]byte{
-		Bytes(opReg0, opPiece, 4, opFbreg, 0x78, opPiece, 8), Bytes(opEntryValue, 1, opReg0+5, opStackValue),
-		Bytes(opBreg0, 0, opConvert, i32, opConvert, u8, opStackValue), Bytes(opSkip, 0xfd, 0xff), Bytes(opImplicitValue, 0xff, 0xff, 0xff, 0x7f),
-		Bytes(opLit0+1, opBra, 1, 0, opLit0+5, opLit0+7, opStackValue), Bytes(opReg0+1, opBitPiece, 3, 2),
+		Bytes(die.OpReg0, die.OpPiece, 4, die.OpFbreg, 0x78, die.OpPiece, 8), Bytes(die.OpEntryValue, 1, die.OpReg0+5, die.OpStackValue),
+		Bytes(die.OpBreg0, 0, die.OpConvert, i32, die.OpConvert, u8, die.OpStackValue), Bytes(die.OpSkip, 0xfd, 0xff), Bytes(die.OpImplicitValue, 0xff, 0xff, 0xff, 0x7f),
+		Bytes(die.OpLit0+1, die.OpBra, 1, 0, die.OpLit0+5, die.OpLit0+7, die.OpStackValue), Bytes(die.OpReg0+1, die.OpBitPiece, 3, 2),
 	} {
 		f.Add(e)
 	}

@@ -2,33 +2,35 @@ package location
 
 import (
 	"fmt"
+
+	"github.com/kdive/kdive/debuginfo/die"
 )
 
 // step executes one instruction that is no end of a piece.
 func (e *evaluator) step(in *instruction) error {
 	op := in.op
 	switch {
-	case op >= opLit0 && op <= opLit31:
-		e.push(uint64(op - opLit0))
-	case op >= opConst1u && op <= opConsts:
+	case op >= die.OpLit0 && op <= die.OpLit31:
+		e.push(uint64(op - die.OpLit0))
+	case op >= die.OpConst1u && op <= die.OpConsts:
 		e.push(in.a)
-	case op >= opReg0 && op <= opReg31:
-		return e.inRegister(uint64(op - opReg0))
-	case op >= opBreg0 && op <= opBreg31:
-		return e.based(uint64(op-opBreg0), in.a)
-	case op >= opDup && op <= opRot:
+	case op >= die.OpReg0 && op <= die.OpReg31:
+		return e.inRegister(uint64(op - die.OpReg0))
+	case op >= die.OpBreg0 && op <= die.OpBreg31:
+		return e.based(uint64(op-die.OpBreg0), in.a)
+	case op >= die.OpDup && op <= die.OpRot:
 		return e.shuffle(in)
-	case op == opAbs, op == opNeg, op == opNot:
+	case op == die.OpAbs, op == die.OpNeg, op == die.OpNot:
 		x, err := e.pop()
 		e.stack = append(e.stack, entry{unaryOp(op, x.t, x.v), x.t})
 		return err
-	case op == opPlusUconst:
+	case op == die.OpPlusUconst:
 		x, err := e.pop()
 		e.stack = append(e.stack, entry{x.t.normal(x.v + in.a), x.t})
 		return err
-	case op == opBra, op == opSkip:
+	case op == die.OpBra, op == die.OpSkip:
 		return e.branch(in)
-	case op >= opAnd && op <= opNe:
+	case op >= die.OpAnd && op <= die.OpNe:
 		return e.binary(op)
 	default:
 		return e.special(in)
@@ -40,48 +42,48 @@ func (e *evaluator) step(in *instruction) error {
 // those that are no addresses.
 func (e *evaluator) special(in *instruction) error {
 	switch in.op {
-	case opNop:
-	case opGNUUninit:
+	case die.OpNop:
+	case die.OpGNUUninit:
 		e.uninit = true
-	case opAddr:
+	case die.OpAddr:
 		return e.address(in.a)
-	case opAddrx, opConstx:
+	case die.OpAddrx, die.OpConstx:
 		return e.indexed(in)
-	case opRegx:
+	case die.OpRegx:
 		return e.inRegister(in.a)
-	case opBregx:
+	case die.OpBregx:
 		return e.based(in.a, in.b)
-	case opFbreg:
+	case die.OpFbreg:
 		v, p := e.m.FrameBase()
 		e.push(v + in.a)
 		return e.known(p)
-	case opCFA:
+	case die.OpCallFrameCFA:
 		v, p := e.m.CFA()
 		e.push(v)
 		return e.known(p)
-	case opDeref, opDerefSize, opDerefType:
+	case die.OpDeref, die.OpDerefSize, die.OpDerefType:
 		return e.deref(in)
-	case opConvert, opReinterpret, opConstType, opRegvalType:
+	case die.OpConvert, die.OpReinterpret, die.OpConstType, die.OpRegvalType:
 		return e.typed(in)
-	case opEntryValue:
+	case die.OpEntryValue:
 		v, p := e.m.Entry(in.block)
 		e.push(v)
 		return e.known(p)
-	case opGNUParameterRef:
+	case die.OpGNUParameterRef:
 		v, p := e.m.EntryParameter(e.offset(in.a))
 		e.push(v)
 		return e.known(p)
-	case opImplicitValue:
+	case die.OpImplicitValue:
 		e.place = &Piece{Kind: Computed, Data: in.block}
-	case opStackValue:
+	case die.OpStackValue:
 		x, err := e.pop()
 		e.place = &Piece{Kind: Computed, Data: little(x.v)}
 		return err
-	case opImplicitPointer:
+	case die.OpImplicitPointer:
 		e.place = &Piece{Kind: Implicit, Target: int(in.a), Offset: int64(in.b)}
-	case opTLS:
+	case die.OpFormTLSAddress:
 		return lostError{NoOperator, "operator form_tls_address: a kernel has no thread-local storage"}
-	case opObject:
+	case die.OpPushObjectAddress:
 		return lostError{NoOperator, "operator push_object_address: there is no object"}
 	default:
 		return errOperator(in.op)
@@ -129,7 +131,7 @@ func (e *evaluator) indexed(in *instruction) error {
 	switch {
 	case err != nil:
 		return err
-	case in.op == opAddrx:
+	case in.op == die.OpAddrx:
 		return e.address(v)
 	}
 	e.push(v)
@@ -138,16 +140,16 @@ func (e *evaluator) indexed(in *instruction) error {
 
 func (e *evaluator) shuffle(in *instruction) error {
 	n := len(e.stack)
-	need := map[uint8]int{opDup: 1, opDrop: 1, opOver: 2, opPick: int(in.a&0xff) + 1, opSwap: 2, opRot: 3}[in.op]
+	need := map[uint8]int{die.OpDup: 1, die.OpDrop: 1, die.OpOver: 2, die.OpPick: int(in.a&0xff) + 1, die.OpSwap: 2, die.OpRot: 3}[in.op]
 	if n < need {
 		return lostError{Damaged, "an expression that takes from an empty stack"}
 	}
 	switch in.op {
-	case opDrop:
+	case die.OpDrop:
 		e.stack = e.stack[:n-1]
-	case opSwap:
+	case die.OpSwap:
 		e.stack[n-1], e.stack[n-2] = e.stack[n-2], e.stack[n-1]
-	case opRot:
+	case die.OpRot:
 		e.stack[n-1], e.stack[n-2], e.stack[n-3] = e.stack[n-2], e.stack[n-3], e.stack[n-1]
 	default: // dup, over, pick
 		e.stack = append(e.stack, e.stack[n-need])
@@ -165,7 +167,7 @@ func (e *evaluator) binary(op uint8) error {
 		return err
 	}
 	t := x.t
-	if op != opShl && op != opShr && op != opShra && x.t != y.t {
+	if op != die.OpShl && op != die.OpShr && op != die.OpShra && x.t != y.t {
 		// Unsigned numbers of 64 bits are as good as generic ones.
 		long := base{8, false}
 		switch {
@@ -182,7 +184,7 @@ func (e *evaluator) binary(op uint8) error {
 }
 
 func (e *evaluator) branch(in *instruction) error {
-	if in.op == opBra {
+	if in.op == die.OpBra {
 		x, err := e.pop()
 		if err != nil || x.v == 0 {
 			return err
@@ -202,10 +204,10 @@ func (e *evaluator) deref(in *instruction) error {
 		return err
 	}
 	size, t := 8, base{}
-	if in.op != opDeref {
+	if in.op != die.OpDeref {
 		size = int(in.a)
 	}
-	if in.op == opDerefType {
+	if in.op == die.OpDerefType {
 		if t, err = e.baseType(in.b); err != nil {
 			return err
 		}
@@ -218,7 +220,7 @@ func (e *evaluator) deref(in *instruction) error {
 // typed are the operators on other types than the generic one.
 func (e *evaluator) typed(in *instruction) error {
 	off := in.a
-	if in.op == opRegvalType {
+	if in.op == die.OpRegvalType {
 		off = in.b
 	}
 	t, err := e.baseType(off)
@@ -226,13 +228,13 @@ func (e *evaluator) typed(in *instruction) error {
 		return err
 	}
 	switch in.op {
-	case opConstType:
+	case die.OpConstType:
 		if len(in.block) != max(t.size, 1) && !t.generic() || len(in.block) > 8 {
 			return lostError{Damaged, "a constant of another size than its type"}
 		}
 		e.stack = append(e.stack, entry{t.normal(number(in.block)), t})
 		return nil
-	case opRegvalType:
+	case die.OpRegvalType:
 		v, p := e.m.Register(in.a)
 		e.stack = append(e.stack, entry{t.normal(v), t})
 		return e.known(p)
@@ -241,7 +243,7 @@ func (e *evaluator) typed(in *instruction) error {
 	if err != nil {
 		return err
 	}
-	if in.op == opReinterpret && max(t.size, 8*btoi(t.generic())) != max(x.t.size, 8*btoi(x.t.generic())) {
+	if in.op == die.OpReinterpret && max(t.size, 8*btoi(t.generic())) != max(x.t.size, 8*btoi(x.t.generic())) {
 		return lostError{Damaged, "a value reinterpreted as one of another size"}
 	}
 	e.stack = append(e.stack, entry{t.normal(x.v), t})

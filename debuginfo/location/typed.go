@@ -90,28 +90,28 @@ func binaryOp(op uint8, t base, x, y uint64) (uint64, base, error) {
 		width = uint64(8 * t.size)
 	}
 	switch op {
-	case opAnd:
+	case die.OpAnd:
 		x &= y
-	case opOr:
+	case die.OpOr:
 		x |= y
-	case opXor:
+	case die.OpXor:
 		x ^= y
-	case opPlus:
+	case die.OpPlus:
 		x += y
-	case opMinus:
+	case die.OpMinus:
 		x -= y
-	case opMul:
+	case die.OpMul:
 		x *= y
-	case opDiv, opMod:
+	case die.OpDiv, die.OpMod:
 		if y == 0 {
 			return 0, t, lostError{Damaged, "the expression divides by zero"}
 		}
 		switch {
-		case op == opDiv && signed && int64(y) == -1:
+		case op == die.OpDiv && signed && int64(y) == -1:
 			x = -x // the smallest number overflows
-		case op == opDiv && signed:
+		case op == die.OpDiv && signed:
 			x = uint64(int64(x) / int64(y))
-		case op == opDiv:
+		case op == die.OpDiv:
 			x /= y
 		case t.signed && int64(y) == -1:
 			x = 0
@@ -120,11 +120,11 @@ func binaryOp(op uint8, t base, x, y uint64) (uint64, base, error) {
 		default:
 			x %= y
 		}
-	case opShl:
+	case die.OpShl:
 		x <<= min(y, 64)
-	case opShr:
+	case die.OpShr:
 		x = base{t.size, false}.normal(x) >> min(y, 64)
-	case opShra:
+	case die.OpShra:
 		x = uint64(int64(base{t.size, true}.normal(x)) >> min(y, width-1))
 	default:
 		return compare(op, signed, x, y), base{}, nil
@@ -140,17 +140,17 @@ func compare(op uint8, signed bool, x, y uint64) uint64 {
 	}
 	holds := false
 	switch op {
-	case opEq:
+	case die.OpEq:
 		holds = x == y
-	case opNe:
+	case die.OpNe:
 		holds = x != y
-	case opLt:
+	case die.OpLt:
 		holds = less
-	case opLe:
+	case die.OpLe:
 		holds = less || x == y
-	case opGt:
+	case die.OpGt:
 		holds = !less && x != y
-	case opGe:
+	case die.OpGe:
 		holds = !less
 	}
 	if holds {
@@ -161,9 +161,9 @@ func compare(op uint8, signed bool, x, y uint64) uint64 {
 
 func unaryOp(op uint8, t base, x uint64) uint64 {
 	switch {
-	case op == opNot:
+	case op == die.OpNot:
 		x = ^x
-	case op == opNeg, op == opAbs && (t.signed || t.generic()) && int64(x) < 0:
+	case op == die.OpNeg, op == die.OpAbs && (t.signed || t.generic()) && int64(x) < 0:
 		x = -x
 	}
 	return t.normal(x)
