@@ -1,47 +1,26 @@
 package unwind
 
-import "fmt"
+import (
+	"fmt"
 
-// Operators of DWARF expressions that occur in call frame information (DWARF 5
-// section 7.7.1).
-const (
-	exprAddr   = 0x03
-	exprDeref  = 0x06
-	exprConst1 = 0x08 // 1, 2, 4, 8 bytes, each unsigned and signed
-	exprConst8 = 0x0f
-	exprConstu = 0x10
-	exprConsts = 0x11
-	exprDup    = 0x12
-	exprDrop   = 0x13
-	exprAnd    = 0x1a
-	exprMinus  = 0x1c
-	exprMul    = 0x1e
-	exprOr     = 0x21
-	exprPlus   = 0x22
-	exprPlusU  = 0x23
-	exprShl    = 0x24
-	exprShr    = 0x25
-	exprGE     = 0x2a
-	exprLit0   = 0x30
-	exprBreg0  = 0x70
-	exprBreg31 = 0x8f
+	"github.com/kdive/kdive/debuginfo/die"
 )
 
 // expression turns an expression into a rule: into a plain one where it is no
 // more than a register and an offset, which realigned stacks have.
 func expression(b []byte, deref bool) rule {
 	plain, saved := opReg, opAtReg
-	r := reader{b: b}
-	if o := r.u8(); o >= exprBreg0 && o < exprBreg0+uint8(RIP) {
-		off := r.sleb()
+	r := die.At(b, 0)
+	if o := r.U8(); o >= die.OpBreg0 && o < die.OpBreg0+uint8(RIP) {
+		off := r.Sleb()
 		switch {
-		case r.bad:
-		case r.left() == 0 && deref:
-			return rule{op: saved, reg: Reg(o - exprBreg0), off: off}
-		case r.left() == 0:
-			return rule{op: plain, reg: Reg(o - exprBreg0), off: off}
-		case r.left() == 1 && !deref && r.u8() == exprDeref:
-			return rule{op: saved, reg: Reg(o - exprBreg0), off: off}
+		case r.Bad:
+		case r.Len() == 0 && deref:
+			return rule{op: saved, reg: Reg(o - die.OpBreg0), off: off}
+		case r.Len() == 0:
+			return rule{op: plain, reg: Reg(o - die.OpBreg0), off: off}
+		case r.Len() == 1 && !deref && r.U8() == die.OpDeref:
+			return rule{op: saved, reg: Reg(o - die.OpBreg0), off: off}
 		}
 	}
 	o := opExpr
@@ -58,14 +37,14 @@ const maxExprStack = 64
 // expression for the CFA itself does not look at it.
 func evalExpr(b []byte, regs *Registers, cfa uint64, m memory) (uint64, error) {
 	st := []uint64{cfa}
-	r := reader{b: b}
-	for r.left() > 0 {
-		o := r.u8()
+	r := die.At(b, 0)
+	for r.Len() > 0 {
+		o := r.U8()
 		var err error
 		if st, err = exprStep(o, &r, st, regs, m); err != nil {
 			return 0, err
 		}
-		if len(st) > maxExprStack || r.bad {
+		if len(st) > maxExprStack || r.Bad {
 			return 0, fmt.Errorf("damaged expression")
 		}
 	}
@@ -75,42 +54,42 @@ func evalExpr(b []byte, regs *Registers, cfa uint64, m memory) (uint64, error) {
 	return st[len(st)-1], nil
 }
 
-func exprStep(o uint8, r *reader, st []uint64, regs *Registers, m memory) ([]uint64, error) {
+func exprStep(o uint8, r *die.Buf, st []uint64, regs *Registers, m memory) ([]uint64, error) {
 	switch {
-	case o >= exprLit0 && o < exprLit0+32:
-		return append(st, uint64(o-exprLit0)), nil
-	case o >= exprBreg0 && o <= exprBreg31:
-		v, ok := regs.Get(Reg(o - exprBreg0))
+	case o >= die.OpLit0 && o <= die.OpLit31:
+		return append(st, uint64(o-die.OpLit0)), nil
+	case o >= die.OpBreg0 && o <= die.OpBreg31:
+		v, ok := regs.Get(Reg(o - die.OpBreg0))
 		if !ok {
-			return nil, fmt.Errorf("%s is not known", Reg(o-exprBreg0))
+			return nil, fmt.Errorf("%s is not known", Reg(o-die.OpBreg0))
 		}
-		return append(st, v+uint64(r.sleb())), nil
-	case o >= exprConst1 && o <= exprConst8:
-		return append(st, exprConst(o, r)), nil
+		return append(st, v+uint64(r.Sleb())), nil
+	case o >= die.OpConst1u && o <= die.OpConst8s:
+		return append(st, r.OpConst(o)), nil
 	}
 	switch o {
-	case exprAddr:
-		return append(st, r.u64()), nil
-	case exprConstu:
-		return append(st, r.uleb()), nil
-	case exprConsts:
-		return append(st, uint64(r.sleb())), nil
+	case die.OpAddr:
+		return append(st, r.U64()), nil
+	case die.OpConstu:
+		return append(st, r.Uleb()), nil
+	case die.OpConsts:
+		return append(st, uint64(r.Sleb())), nil
 	}
 	if len(st) == 0 {
 		return nil, fmt.Errorf("expression with an empty stack")
 	}
 	top := &st[len(st)-1]
 	switch o {
-	case exprDeref:
+	case die.OpDeref:
 		v, err := m.word(*top)
 		*top = v
 		return st, err
-	case exprPlusU:
-		*top += r.uleb()
+	case die.OpPlusUconst:
+		*top += r.Uleb()
 		return st, nil
-	case exprDup:
+	case die.OpDup:
 		return append(st, *top), nil
-	case exprDrop:
+	case die.OpDrop:
 		return st[:len(st)-1], nil
 	}
 	if len(st) < 2 {
@@ -118,21 +97,21 @@ func exprStep(o uint8, r *reader, st []uint64, regs *Registers, m memory) ([]uin
 	}
 	a, y := &st[len(st)-2], *top
 	switch o {
-	case exprPlus:
+	case die.OpPlus:
 		*a += y
-	case exprMinus:
+	case die.OpMinus:
 		*a -= y
-	case exprMul:
+	case die.OpMul:
 		*a *= y
-	case exprAnd:
+	case die.OpAnd:
 		*a &= y
-	case exprOr:
+	case die.OpOr:
 		*a |= y
-	case exprShl:
+	case die.OpShl:
 		*a <<= min(y, 64)
-	case exprShr:
+	case die.OpShr:
 		*a >>= min(y, 64)
-	case exprGE:
+	case die.OpGe:
 		if int64(*a) >= int64(y) {
 			*a = 1
 		} else {
@@ -142,22 +121,4 @@ func exprStep(o uint8, r *reader, st []uint64, regs *Registers, m memory) ([]uin
 		return nil, fmt.Errorf("expression with operator %#x", o)
 	}
 	return st[:len(st)-1], nil
-}
-
-func exprConst(o uint8, r *reader) uint64 {
-	switch o {
-	case exprConst1:
-		return uint64(r.u8())
-	case exprConst1 + 1:
-		return uint64(int64(int8(r.u8())))
-	case exprConst1 + 2:
-		return uint64(r.u16())
-	case exprConst1 + 3:
-		return uint64(int64(int16(r.u16())))
-	case exprConst1 + 4:
-		return uint64(r.u32())
-	case exprConst1 + 5:
-		return uint64(int64(int32(r.u32())))
-	}
-	return r.u64()
 }

@@ -1,5 +1,7 @@
 package unwind
 
+import "github.com/kdive/kdive/debuginfo/die"
+
 // cfiState is a row while instructions build it.
 type cfiState struct {
 	cfa  rule
@@ -35,11 +37,11 @@ func (t *cfiTable) row(pc uint64) *Row {
 	for _, r := range calleeSaved {
 		run.state.regs[r] = rule{op: opSame}
 	}
-	if !run.exec(reader{b: c.code}, c.start) {
+	if !run.exec(die.At(c.code, 0), c.start) {
 		return nil
 	}
 	run.initial, run.loc = run.state, f.low
-	if !run.exec(reader{b: t.data[f.pos:f.end]}, f.pos) {
+	if !run.exec(die.At(t.data[f.pos:f.end], 0), f.pos) {
 		return nil
 	}
 	row := &Row{Source: FromCFI, Kind: KindCall, Exact: c.signal, cfa: run.state.cfa, regs: run.state.regs}
@@ -54,9 +56,9 @@ func (t *cfiTable) row(pc uint64) *Row {
 
 // exec runs instructions until they pass the pc; false if they are damaged.
 // start is where the reader's bytes are in the section.
-func (x *cfiRun) exec(r reader, start int) bool {
-	for r.left() > 0 && !r.bad {
-		ins := r.u8()
+func (x *cfiRun) exec(r die.Buf, start int) bool {
+	for r.Len() > 0 && !r.Bad {
+		ins := r.U8()
 		arg := uint64(ins & 0x3f)
 		switch ins & 0xc0 {
 		case 0x40:
@@ -65,7 +67,7 @@ func (x *cfiRun) exec(r reader, start int) bool {
 			}
 			continue
 		case 0x80:
-			x.set(arg, rule{op: opAtCFA, off: int64(r.uleb()) * x.cie.dataAlign})
+			x.set(arg, rule{op: opAtCFA, off: int64(r.Uleb()) * x.cie.dataAlign})
 			continue
 		case 0xc0:
 			x.restore(arg)
@@ -79,7 +81,7 @@ func (x *cfiRun) exec(r reader, start int) bool {
 			return true
 		}
 	}
-	return !r.bad
+	return !r.Bad
 }
 
 // advance moves on; true if the pc is passed.
@@ -102,30 +104,30 @@ func (x *cfiRun) restore(reg uint64) {
 
 // extended executes the instructions without an operand in their own byte
 // (DW_CFA_*, DWARF 5 section 7.24).
-func (x *cfiRun) extended(ins uint8, r *reader, start int) (done, ok bool) {
+func (x *cfiRun) extended(ins uint8, r *die.Buf, start int) (done, ok bool) {
 	factored := func(reg uint64, n int64, o op) { x.set(reg, rule{op: o, off: n * x.cie.dataAlign}) }
 	switch ins {
 	case 0x00: // nop
 	case 0x01: // set_loc
 		enc := x.cie.pointers
-		x.loc = r.pointer(enc, x.addr+uint64(start))
-		return x.loc > x.pc, !r.bad
+		x.loc = pointer(r, enc, x.addr+uint64(start))
+		return x.loc > x.pc, !r.Bad
 	case 0x02: // advance_loc1
-		return x.advance(uint64(r.u8())), true
+		return x.advance(uint64(r.U8())), true
 	case 0x03:
-		return x.advance(uint64(r.u16())), true
+		return x.advance(uint64(r.U16())), true
 	case 0x04:
-		return x.advance(uint64(r.u32())), true
+		return x.advance(uint64(r.U32())), true
 	case 0x05: // offset_extended
-		factored(r.uleb(), int64(r.uleb()), opAtCFA)
+		factored(r.Uleb(), int64(r.Uleb()), opAtCFA)
 	case 0x06: // restore_extended
-		x.restore(r.uleb())
+		x.restore(r.Uleb())
 	case 0x07: // undefined
-		x.set(r.uleb(), rule{})
+		x.set(r.Uleb(), rule{})
 	case 0x08: // same_value
-		x.set(r.uleb(), rule{op: opSame})
+		x.set(r.Uleb(), rule{op: opSame})
 	case 0x09: // register
-		reg, from := r.uleb(), r.uleb()
+		reg, from := r.Uleb(), r.Uleb()
 		x.set(reg, inRegister(from))
 	case 0x0a: // remember_state
 		if len(x.saved) >= maxSaved {
@@ -138,48 +140,48 @@ func (x *cfiRun) extended(ins uint8, r *reader, start int) (done, ok bool) {
 		}
 		x.state, x.saved = x.saved[len(x.saved)-1], x.saved[:len(x.saved)-1]
 	case 0x11: // offset_extended_sf
-		factored(r.uleb(), r.sleb(), opAtCFA)
+		factored(r.Uleb(), r.Sleb(), opAtCFA)
 	case 0x14: // val_offset
-		factored(r.uleb(), int64(r.uleb()), opCFA)
+		factored(r.Uleb(), int64(r.Uleb()), opCFA)
 	case 0x15: // val_offset_sf
-		factored(r.uleb(), r.sleb(), opCFA)
+		factored(r.Uleb(), r.Sleb(), opCFA)
 	case 0x10: // expression
-		reg := r.uleb()
-		x.set(reg, expression(r.block(), true))
+		reg := r.Uleb()
+		x.set(reg, expression(r.Block(r.Uleb()), true))
 	case 0x16: // val_expression
-		reg := r.uleb()
-		x.set(reg, expression(r.block(), false))
+		reg := r.Uleb()
+		x.set(reg, expression(r.Block(r.Uleb()), false))
 	case 0x2e: // GNU_args_size
-		r.uleb()
+		r.Uleb()
 	case 0x2f: // GNU_negative_offset_extended
-		factored(r.uleb(), -int64(r.uleb()), opAtCFA)
+		factored(r.Uleb(), -int64(r.Uleb()), opAtCFA)
 	default:
 		return false, x.defineCFA(ins, r)
 	}
 	return false, true
 }
 
-func (x *cfiRun) defineCFA(ins uint8, r *reader) bool {
+func (x *cfiRun) defineCFA(ins uint8, r *die.Buf) bool {
 	c := &x.state.cfa
 	switch ins {
 	case 0x0c: // def_cfa
-		reg := r.uleb()
+		reg := r.Uleb()
 		*c = inRegister(reg)
-		c.off = int64(r.uleb())
+		c.off = int64(r.Uleb())
 	case 0x12: // def_cfa_sf
-		reg := r.uleb()
+		reg := r.Uleb()
 		*c = inRegister(reg)
-		c.off = r.sleb() * x.cie.dataAlign
+		c.off = r.Sleb() * x.cie.dataAlign
 	case 0x0d: // def_cfa_register
 		off := c.off
-		*c = inRegister(r.uleb())
+		*c = inRegister(r.Uleb())
 		c.off = off
 	case 0x0e: // def_cfa_offset
-		c.off = int64(r.uleb())
+		c.off = int64(r.Uleb())
 	case 0x13: // def_cfa_offset_sf
-		c.off = r.sleb() * x.cie.dataAlign
+		c.off = r.Sleb() * x.cie.dataAlign
 	case 0x0f: // def_cfa_expression
-		*c = expression(r.block(), false)
+		*c = expression(r.Block(r.Uleb()), false)
 	default:
 		return false
 	}

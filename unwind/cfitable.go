@@ -1,6 +1,10 @@
 package unwind
 
-import "sort"
+import (
+	"sort"
+
+	"github.com/kdive/kdive/debuginfo/die"
+)
 
 // cfiTable is one section of call frame information: .debug_frame (DWARF 5
 // section 6.4) or .eh_frame. Addresses are those of the file.
@@ -51,32 +55,32 @@ func readCFI(data []byte, eh bool, addr uint64) *cfiTable {
 // header reads the length and the identity of the entry at pos: end is where it
 // ends (0: nothing follows), body where its contents begin.
 func (t *cfiTable) header(pos int) (body, end, ciePos int, isCIE bool) {
-	r := reader{b: t.data, pos: pos}
-	length, wide := uint64(r.u32()), false
+	r := die.At(t.data, pos)
+	length, wide := uint64(r.U32()), false
 	if length == 0xffffffff {
-		length, wide = r.u64(), true
+		length, wide = r.U64(), true
 	}
-	if r.bad || length == 0 || length > uint64(r.left()) {
+	if r.Bad || length == 0 || length > uint64(r.Len()) {
 		return 0, 0, 0, false
 	}
-	end = r.pos + int(length)
-	at := r.pos
+	end = r.Pos + int(length)
+	at := r.Pos
 	var id uint64
 	none := uint64(0xffffffff)
 	if wide {
-		id, none = r.u64(), ^uint64(0)
+		id, none = r.U64(), ^uint64(0)
 	} else {
-		id = uint64(r.u32())
+		id = uint64(r.U32())
 	}
 	switch {
-	case r.bad || r.pos > end:
+	case r.Bad || r.Pos > end:
 		return 0, end, -1, false
 	case t.eh:
 		isCIE, ciePos = id == 0, at-int(id&(1<<40-1))
 	default:
 		isCIE, ciePos = id == none, int(id&(1<<40-1))
 	}
-	return r.pos, end, ciePos, isCIE
+	return r.Pos, end, ciePos, isCIE
 }
 
 // entry notes the function of the entry at pos and returns where the next is.
@@ -89,19 +93,19 @@ func (t *cfiTable) entry(pos int) int {
 	if c == nil {
 		return end
 	}
-	r := reader{b: t.data[:end], pos: body}
+	r := die.At(t.data[:end], body)
 	f := fde{cie: ciePos, end: end}
 	if t.eh {
-		f.low = r.pointer(c.pointers, t.addr)
-		f.high = f.low + r.pointer(c.pointers&peFormat, 0)
+		f.low = pointer(&r, c.pointers, t.addr)
+		f.high = f.low + pointer(&r, c.pointers&peFormat, 0)
 		if c.augmented {
-			r.block()
+			r.Block(r.Uleb())
 		}
 	} else {
-		f.low = r.u64()
-		f.high = f.low + r.u64()
+		f.low = r.U64()
+		f.high = f.low + r.U64()
 	}
-	if f.pos = r.pos; !r.bad && f.low < f.high {
+	if f.pos = r.Pos; !r.Bad && f.low < f.high {
 		t.fdes = append(t.fdes, f)
 	}
 	return end
@@ -130,34 +134,34 @@ func (t *cfiTable) readCIE(pos int) *cie {
 	if !isCIE || body == 0 {
 		return nil
 	}
-	r := reader{b: t.data[:end], pos: body}
+	r := die.At(t.data[:end], body)
 	c := &cie{}
-	version := r.u8()
-	augmentation := r.cstring()
+	version := r.U8()
+	augmentation := string(r.CString())
 	if version != 1 && version != 3 && version != 4 {
 		return nil
 	}
-	if version == 4 && (r.u8() != 8 || r.u8() != 0) { // sizes of addresses and of segments
+	if version == 4 && (r.U8() != 8 || r.U8() != 0) { // sizes of addresses and of segments
 		return nil
 	}
-	c.codeAlign, c.dataAlign = r.uleb(), r.sleb()
+	c.codeAlign, c.dataAlign = r.Uleb(), r.Sleb()
 	if version == 1 {
-		c.ra = uint64(r.u8())
+		c.ra = uint64(r.U8())
 	} else {
-		c.ra = r.uleb()
+		c.ra = r.Uleb()
 	}
 	if !t.augmentation(c, &r, augmentation) {
 		return nil
 	}
-	c.code, c.start = r.b[r.pos:], r.pos
-	if r.bad || c.ra != uint64(RIP) {
+	c.code, c.start = r.Data[r.Pos:], r.Pos
+	if r.Bad || c.ra != uint64(RIP) {
 		return nil
 	}
 	return c
 }
 
 // augmentation reads what the letters announce.
-func (t *cfiTable) augmentation(c *cie, r *reader, letters string) bool {
+func (t *cfiTable) augmentation(c *cie, r *die.Buf, letters string) bool {
 	if letters == "" {
 		return true
 	}
@@ -165,21 +169,21 @@ func (t *cfiTable) augmentation(c *cie, r *reader, letters string) bool {
 		return false
 	}
 	c.augmented = true
-	data := r.block()
-	a := reader{b: data}
+	data := r.Block(r.Uleb())
+	a := die.At(data, 0)
 	for _, l := range letters[1:] {
 		switch l {
 		case 'R':
-			c.pointers = a.u8()
+			c.pointers = a.U8()
 		case 'P':
-			a.pointer(a.u8()&peFormat, 0)
+			pointer(&a, a.U8()&peFormat, 0)
 		case 'L':
-			a.u8()
+			a.U8()
 		case 'S':
 			c.signal = true
 		}
 	}
-	return !a.bad && !r.bad && c.pointers != peOmit
+	return !a.Bad && !r.Bad && c.pointers != peOmit
 }
 
 // find is the function that covers pc.
