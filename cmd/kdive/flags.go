@@ -1,9 +1,12 @@
 package main
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"io"
+	"os"
+	"slices"
 	"strings"
 
 	"github.com/kdive/kdive"
@@ -35,7 +38,7 @@ input; "help" lists them.
   -h, --help           print this and exit
 
 "kdive index" builds the index of the debug info ahead of time, with --share
-readable for other users.
+readable for other users. A file of that name is ./index.
 
 Exit status: 0 if all commands succeeded, 1 if one failed, 2 for bad usage or if
 the dump could not be opened.
@@ -43,9 +46,20 @@ the dump could not be opened.
 
 // flags is the command line.
 type flags struct {
+	command       string // subcommand, "" to open a dump
 	open          kdive.Options
 	shell         repl.Options
+	share         bool
 	help, version bool
+}
+
+// name is what errors begin with.
+func (o *flags) name() string { return strings.TrimSpace("kdive " + o.command) }
+
+// subcommands have options of their own.
+var subcommands = map[string][]string{
+	"index":  {"cache", "share"},
+	"manual": nil, // docs/commands.md
 }
 
 // list is a flag that may be repeated.
@@ -54,10 +68,13 @@ type list []string
 func (l *list) String() string     { return strings.Join(*l, ",") }
 func (l *list) Set(s string) error { *l = append(*l, s); return nil }
 
-// parse reads the command line. Options may stand behind file names.
+// parse reads the command line. Options may stand behind file names, and in front
+// of a subcommand. The flags are never nil.
 func parse(args []string) (*flags, error) {
 	var o flags
-	fs := newFlagSet("kdive")
+	fs := flag.NewFlagSet("kdive", flag.ContinueOnError)
+	fs.SetOutput(io.Discard)
+	fs.Usage = func() {}
 	fs.Var((*list)(&o.shell.Commands), "e", "")
 	fs.StringVar(&o.shell.File, "i", "", "")
 	fs.BoolVar(&o.shell.Silent, "s", false, "")
@@ -67,33 +84,72 @@ func parse(args []string) (*flags, error) {
 	fs.BoolVar(&o.open.Force, "force", false, "")
 	fs.Var((*list)(&o.open.ModuleDirs), "module-debug", "")
 	fs.StringVar(&o.open.Cache, "cache", "", "")
+	fs.BoolVar(&o.share, "share", false, "")
 	fs.BoolVar(&o.version, "version", false, "")
 	fs.BoolVar(&o.help, "help", false, "")
 	fs.BoolVar(&o.help, "h", false, "")
-	files, err := parseMixed(fs, args)
-	if err != nil {
-		return nil, err
+	operands, err := parseMixed(fs, args)
+	if isSubcommand(args, operands) {
+		o.command, operands = operands[0], operands[1:]
 	}
-	o.open.Files = files
-	if len(files) == 0 && !o.help && !o.version {
-		return nil, fmt.Errorf("no dump named")
+	o.open.Files = operands
+	if err != nil || o.help || o.version {
+		return &o, err
 	}
-	return &o, nil
+	return &o, o.check(fs)
 }
 
-func newFlagSet(name string) *flag.FlagSet {
-	fs := flag.NewFlagSet(name, flag.ContinueOnError)
-	fs.SetOutput(io.Discard)
-	fs.Usage = func() {}
-	return fs
+// isSubcommand reports whether the first operand is a subcommand. Behind options
+// it may also be a file that is there.
+func isSubcommand(args, operands []string) bool {
+	if len(operands) == 0 {
+		return false
+	}
+	if _, ok := subcommands[operands[0]]; !ok {
+		return false
+	}
+	st, err := os.Stat(operands[0])
+	return args[0] == operands[0] || err != nil || st.IsDir()
+}
+
+// check makes sure that the options are those of the subcommand, and that there is
+// something to work on.
+func (o *flags) check(fs *flag.FlagSet) error {
+	var err error
+	fs.Visit(func(f *flag.Flag) {
+		switch {
+		case o.command == "" && f.Name == "share":
+			err = errors.New("--share is an option of kdive index")
+		case o.command != "" && !slices.Contains(subcommands[o.command], f.Name):
+			err = fmt.Errorf("it has no option %s", dashes(f.Name)+f.Name)
+		}
+	})
+	switch {
+	case err != nil:
+		return err
+	case o.command == "manual" && len(o.open.Files) > 0:
+		return fmt.Errorf("%s: it takes no files", o.open.Files[0])
+	case o.command == "index" && len(o.open.Files) == 0:
+		return errors.New("no vmlinux named")
+	case o.command == "" && len(o.open.Files) == 0:
+		return errors.New("no dump named")
+	}
+	return nil
+}
+
+func dashes(option string) string {
+	if len(option) == 1 {
+		return "-"
+	}
+	return "--"
 }
 
 // parseMixed parses flags that may stand between and behind the operands; "--"
-// ends them.
+// ends them. With an error come the operands in front of it.
 func parseMixed(fs *flag.FlagSet, args []string) (operands []string, err error) {
 	for {
 		if err := fs.Parse(args); err != nil {
-			return nil, err
+			return operands, err
 		}
 		rest := fs.Args()
 		if len(rest) == 0 {

@@ -23,18 +23,10 @@ const exitUsage = 2 // bad usage, or the dump could not be opened
 func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
 
 func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	if len(args) > 0 {
-		switch args[0] {
-		case "index":
-			return runIndex(args[1:], stderr)
-		case "manual":
-			return runManual(stdout, stderr)
-		}
-	}
 	o, err := parse(args)
 	switch {
 	case err != nil:
-		fmt.Fprintf(stderr, "kdive: %v\n%s", err, usage)
+		fmt.Fprintf(stderr, "%s: %v\n%s", o.name(), err, usage)
 		return exitUsage
 	case o.help:
 		fmt.Fprint(stdout, usage+options)
@@ -42,6 +34,10 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	case o.version:
 		fmt.Fprintf(stdout, "kdive %s\n", version)
 		return 0
+	case o.command == "index":
+		return runIndex(o, stderr)
+	case o.command == "manual":
+		return runManual(stdout, stderr)
 	}
 	o.shell.Stdin, o.shell.Stdout, o.shell.Stderr = stdin, stdout, stderr
 	return session(o, stderr)

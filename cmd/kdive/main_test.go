@@ -3,7 +3,9 @@ package main
 import (
 	"bytes"
 	"flag"
+	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -86,6 +88,13 @@ func TestUsage(t *testing.T) {
 		{[]string{"index"}, 2, "", "no vmlinux named"},
 		{[]string{"index", "go.mod"}, 1, "", "go.mod"},
 		{[]string{"index", vmlinux}, 0, "", ""},
+		{[]string{"index", "--no-such-option", vmlinux}, 2, "", "kdive index: flag provided but not defined: -no-such-option\nusage:"},
+		{[]string{"index", "--force", vmlinux}, 2, "", "kdive index: it has no option --force\nusage:"},
+		{[]string{"-e", "sys", "index", vmlinux}, 2, "", "kdive index: it has no option -e\nusage:"},
+		{[]string{"-s", "manual"}, 2, "", "kdive manual: it has no option -s\nusage:"},
+		{[]string{"manual", dump}, 2, "", "kdive manual: " + dump + ": it takes no files\nusage:"},
+		{[]string{"index", "--help"}, 0, "Exit status: 0", ""},
+		{[]string{"--share", dump}, 2, "", "kdive: --share is an option of kdive index\nusage:"},
 	}
 	for _, tt := range tests {
 		status, out, errs := program(tt.args...)
@@ -95,6 +104,39 @@ func TestUsage(t *testing.T) {
 		if tt.errs == "" && errs != "" {
 			t.Errorf("kdive %q: errors %q", tt.args, errs)
 		}
+	}
+}
+
+// A subcommand may stand behind options, unless a file has its name.
+func TestOptionsBeforeSubcommand(t *testing.T) {
+	root, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(t.TempDir())
+	kernel := filepath.Join(root, vmlinux)
+	made := func(cache string) bool {
+		files, err := filepath.Glob(cache + "/*")
+		return err == nil && len(files) > 0
+	}
+	for i, line := range [][]string{
+		{"--cache", "c0", "index", kernel},
+		{"--share", "--cache", "c1", "index", kernel},
+		{"--cache=c2", "--", "index", kernel},
+	} {
+		status, _, errs := program(line...)
+		if status != 0 || errs != "" || !made(fmt.Sprint("c", i)) {
+			t.Errorf("kdive %q: status %d, %s", line, status, errs)
+		}
+	}
+	if err := os.WriteFile("index", []byte("no dump"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if status, _, errs := program("--cache", "c3", "index"); status != 2 || !strings.Contains(errs, "kdive: no dump among the files: index") {
+		t.Errorf("a file called index: status %d, %s", status, errs)
+	}
+	if status, _, errs := program("index", "--cache", "c4", kernel); status != 0 || !made("c4") {
+		t.Errorf("the word first, beside such a file: status %d, %s", status, errs)
 	}
 }
 
