@@ -222,19 +222,26 @@ func (l *modList) show(list []*kernel.Module) {
 	}
 }
 
+// where is the place to look for debug files in, "" if none is named.
+func (l *modList) where(usage string) (string, error) {
+	switch len(l.c.Args) {
+	case 0:
+		return "", nil
+	case 1:
+		return l.c.Args[0], nil
+	}
+	return "", l.c.Usage("%s", usage)
+}
+
 func (l *modList) load(ctx context.Context) error {
 	name, _ := l.c.Value("s")
 	m, err := l.find(name)
 	if err != nil {
 		return err
 	}
-	where := ""
-	switch len(l.c.Args) {
-	case 0:
-	case 1:
-		where = l.c.Args[0]
-	default:
-		return l.c.Usage("-s takes one module and at most one file or directory")
+	where, err := l.where("-s takes one module and at most one file or directory")
+	if err != nil {
+		return err
 	}
 	if err := l.t.Opened.LoadModule(ctx, m, where); err != nil {
 		return err
@@ -244,13 +251,9 @@ func (l *modList) load(ctx context.Context) error {
 }
 
 func (l *modList) loadAll(ctx context.Context) error {
-	where := ""
-	switch len(l.c.Args) {
-	case 0:
-	case 1:
-		where = l.c.Args[0]
-	default:
-		return l.c.Usage("-S takes at most one directory")
+	where, err := l.where("-S takes at most one directory")
+	if err != nil {
+		return err
 	}
 	if where != "" {
 		if _, err := os.ReadDir(where); err != nil {
