@@ -188,29 +188,29 @@ type siteKey struct {
 	exact bool
 }
 
-// unwinder is made when first needed.
+// unwinder is who follows stacks.
 func (t *Target) unwinder() (*tracer, error) {
-	table, err := t.tasks()
-	if err != nil {
-		return nil, err
-	}
-	t.traces.Do(func() {
+	return t.models.tracer.get(func() (*tracer, error) {
+		table, err := t.tasks()
+		if err != nil {
+			return nil, err
+		}
 		running := make([]unwind.Thread, len(table.Current))
 		for cpu, x := range table.Current {
 			if x != nil {
 				running[cpu] = thread(table, x)
 			}
 		}
-		t.tracing = &tracer{
+		tr := &tracer{
 			kernel:   t.Opened.Kernel,
 			unwinder: unwind.New(t.Opened.Kernel, unwind.Config{StackSize: table.StackSize(), Running: running}),
 			replay:   replay.New(t.Opened.Kernel, t.freed),
 			frames:   frame.New(t.Opened.Kernel),
 			table:    table, sites: map[siteKey]site{},
 		}
-		t.tracing.frames.Recover = t.tracing.replay
+		tr.frames.Recover = tr.replay
+		return tr, nil
 	})
-	return t.tracing, nil
 }
 
 // thread is a task as the unwinder sees it.

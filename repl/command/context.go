@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/kdive/kdive/repl"
@@ -14,42 +13,21 @@ import (
 	"github.com/kdive/kdive/value"
 )
 
-// taskContext is where in the dump the user stands: the task that commands mean
-// when none is named.
-type taskContext struct {
-	once    sync.Once
-	table   *task.Table
-	err     error
-	current *task.Task
-}
-
-// tasks is the dump's task table, read when first needed.
-func (t *Target) tasks() (*task.Table, error) {
-	t.context.once.Do(func() {
-		k, _, err := t.info()
-		if err == nil {
-			t.context.table, err = task.Load(k)
-		}
-		t.context.err = err
-	})
-	return t.context.table, t.context.err
-}
-
 // currentTask is the task of the context: at first the one that panicked, else
 // the first of the table, which is the idle task of the first CPU.
 func (t *Target) currentTask() (*task.Task, error) {
 	table, err := t.tasks()
-	if err != nil || t.context.current != nil {
-		return t.context.current, err
+	if err != nil || t.current != nil {
+		return t.current, err
 	}
-	t.context.current = table.Panic
-	if t.context.current == nil && len(table.Tasks) > 0 {
-		t.context.current = table.Tasks[0]
+	t.current = table.Panic
+	if t.current == nil && len(table.Tasks) > 0 {
+		t.current = table.Tasks[0]
 	}
-	if t.context.current == nil {
+	if t.current == nil {
 		return nil, fmt.Errorf("the dump has no tasks")
 	}
-	return t.context.current, nil
+	return t.current, nil
 }
 
 // userMemory is the user address space of a task.

@@ -40,11 +40,7 @@ gave it, such as [eventfd].`,
 }
 
 func runFiles(ctx context.Context, t *Target, c *repl.Call) error {
-	k, _, err := t.info()
-	if err != nil {
-		return err
-	}
-	model, err := vfs.Load(k)
+	model, err := t.files()
 	if err != nil {
 		return err
 	}
@@ -85,11 +81,7 @@ func runFiles(ctx context.Context, t *Target, c *repl.Call) error {
 
 // filesOf shows the open files of the tasks that foreach chose.
 func (t *Target) filesOf(f *forCall) error {
-	k, _, err := t.info()
-	if err != nil {
-		return err
-	}
-	model, err := vfs.Load(k)
+	model, err := t.files()
 	if err != nil {
 		return err
 	}
@@ -301,7 +293,7 @@ func (t *Target) showInode(ctx context.Context, c *repl.Call, model *vfs.Model, 
 	if err != nil {
 		return err
 	}
-	pages, err := mm.LoadPages(t.Opened.Kernel)
+	pages, err := t.pages()
 	if err != nil {
 		return err
 	}

@@ -274,13 +274,13 @@ func (t *Target) showTasks(ctx context.Context, c *repl.Call, tasks []*task.Task
 	if err != nil {
 		return err
 	}
-	defer func() { t.context.current = current }()
+	defer func() { t.current = current }()
 	for i, x := range tasks {
 		if i > 0 {
 			c.Out.Print("\n")
 		}
 		c.Out.Print(taskHead(x) + "\n")
-		t.context.current = x
+		t.current = x
 		if err := showContext(t, c); err != nil {
 			return err
 		}

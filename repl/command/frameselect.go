@@ -71,7 +71,7 @@ func (t *Target) variables(s *selection) ([]frame.Level, error) {
 // that has one of the name.
 func (t *Target) local(name string) (*frame.Variable, bool) {
 	s := t.frame
-	if s == nil || !s.chosen || s.task != t.context.current {
+	if s == nil || !s.chosen || s.task != t.current {
 		return nil, false
 	}
 	levels, _ := t.variables(s) // what there is
@@ -97,9 +97,13 @@ func (t *Target) bindFrame(s *scope.Scope) {
 		if err != nil {
 			return 0, false
 		}
+		tr, err := t.unwinder()
+		if err != nil {
+			return 0, false
+		}
 		for r := unwind.RAX; r <= unwind.RIP; r++ {
 			if r.String() == name {
-				n, from := t.tracing.frames.Register(sel.trace, sel.index, r)
+				n, from := tr.frames.Register(sel.trace, sel.index, r)
 				return n, from.Class != location.Lost
 			}
 		}

@@ -2,7 +2,6 @@ package command
 
 import (
 	"fmt"
-	"sync"
 
 	"github.com/kdive/kdive/identify"
 	"github.com/kdive/kdive/kernel"
@@ -11,22 +10,14 @@ import (
 	"github.com/kdive/kdive/unwind"
 )
 
-// identifier is the session's model of what words are, made when first needed.
-type identifier struct {
-	once  sync.Once
-	model *identify.Model
-	err   error
-}
-
 // identify is the model that every command asks what a word is.
 func (t *Target) identify() (*identify.Model, error) {
-	t.identity.once.Do(func() {
+	return t.models.identity.get(func() (*identify.Model, error) {
 		k, err := t.kernel()
 		if err != nil {
-			t.identity.err = err
-			return
+			return nil, err
 		}
-		t.identity.model = identify.New(k, identify.Config{
+		return identify.New(k, identify.Config{
 			Slabs: t.slabs,
 			Tasks: t.tasks,
 			Trace: func(x *task.Task) *unwind.Trace {
@@ -41,9 +32,8 @@ func (t *Target) identify() (*identify.Model, error) {
 				}
 				return nil
 			},
-		})
+		}), nil
 	})
-	return t.identity.model, t.identity.err
 }
 
 // identity is all that is known of an address.

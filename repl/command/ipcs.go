@@ -56,14 +56,11 @@ type ipcsCall struct {
 }
 
 func runIPCs(ctx context.Context, t *Target, c *repl.Call) error {
-	k, _, err := t.info()
+	model, err := fromInfo(t, ipc.Load)
 	if err != nil {
 		return err
 	}
-	x := &ipcsCall{ctx: ctx, t: t, c: c}
-	if x.model, err = ipc.Load(k); err != nil {
-		return err
-	}
+	x := &ipcsCall{ctx: ctx, t: t, c: c, model: model}
 	if x.ns, err = x.namespace(); err != nil {
 		return err
 	}

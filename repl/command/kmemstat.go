@@ -54,11 +54,7 @@ var statRecord = &output.Record[statRow]{
 
 // kmemStats shows the counters of the system.
 func kmemStats(_ context.Context, t *Target, c *repl.Call) error {
-	k, _, err := t.info()
-	if err != nil {
-		return err
-	}
-	s, err := mm.LoadStats(k)
+	s, err := fromInfo(t, mm.LoadStats)
 	if err != nil {
 		return err
 	}
@@ -137,15 +133,11 @@ var zoneRecord = &output.Record[zoneDetail]{
 
 // kmemZones shows the zones with their counters.
 func kmemZones(_ context.Context, t *Target, c *repl.Call) error {
-	k, _, err := t.info()
+	s, err := fromInfo(t, mm.LoadStats)
 	if err != nil {
 		return err
 	}
-	s, err := mm.LoadStats(k)
-	if err != nil {
-		return err
-	}
-	zones, broken := mm.LoadZones(k)
+	zones, broken := mm.LoadZones(t.Opened.Kernel)
 	for _, z := range zones {
 		r := zoneDetail{Zone: z}
 		r.Watermarks, r.counters = s.Zone(z)

@@ -97,11 +97,7 @@ func pagesText(pages int64) string {
 
 // kmemUsage shows how memory is used.
 func kmemUsage(ctx context.Context, t *Target, c *repl.Call) error {
-	k, _, err := t.info()
-	if err != nil {
-		return err
-	}
-	u, err := mm.LoadUsage(k)
+	u, err := fromInfo(t, mm.LoadUsage)
 	if err != nil {
 		return err
 	}

@@ -7,7 +7,6 @@ import (
 	"github.com/kdive/kdive/mm"
 	"github.com/kdive/kdive/repl/output"
 	"github.com/kdive/kdive/task"
-	"github.com/kdive/kdive/vfs"
 )
 
 // pageUser is what is known of who uses a page, beyond its structure.
@@ -127,7 +126,7 @@ func (w *wordFinder) user(pfn uint64) {
 		w.mappers(owners, &r)
 	}
 	if r.Dentry != 0 {
-		if files, err := vfs.Load(w.t.Opened.Kernel); err == nil {
+		if files, err := w.t.files(); err == nil {
 			if n, err := files.Dentry(r.Dentry); err == nil {
 				r.path = n.Path
 			}

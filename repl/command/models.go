@@ -3,26 +3,39 @@ package command
 import (
 	"sync"
 
+	"github.com/kdive/kdive/identify"
+	"github.com/kdive/kdive/kernel"
 	"github.com/kdive/kdive/mm"
+	"github.com/kdive/kdive/slab"
+	"github.com/kdive/kdive/task"
+	"github.com/kdive/kdive/vfs"
 )
 
-// memoryModels are the models of package mm, each loaded when first needed.
-type memoryModels struct {
-	mu      sync.Mutex
+// models are what the commands of a session share of the opened kernel.
+type models struct {
+	tasks    loaded[task.Table]
+	slabs    loaded[slab.Model]
+	identity loaded[identify.Model]
+	tracer   loaded[tracer]
+	files    loaded[vfs.Model]
+
 	pages   loaded[mm.Pages]
 	buddy   loaded[mm.Buddy]
 	vmareas loaded[mm.VMAreas]
 	owners  loaded[mm.Owners]
 }
 
-// loaded is a model, or why there is none.
+// loaded is a model, made when first needed, or why there is none.
 type loaded[M any] struct {
+	mu    sync.Mutex
 	done  bool
 	model *M
 	err   error
 }
 
 func (l *loaded[M]) get(load func() (*M, error)) (*M, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	if !l.done {
 		l.model, l.err = load()
 		l.done = true
@@ -30,46 +43,61 @@ func (l *loaded[M]) get(load func() (*M, error)) (*M, error) {
 	return l.model, l.err
 }
 
-// pages are the page structures of the opened kernel.
-func (t *Target) pages() (*mm.Pages, error) {
+// fromInfo loads what takes no more than a kernel with debug info.
+func fromInfo[M any](t *Target, load func(kernel.View) (*M, error)) (*M, error) {
 	k, _, err := t.info()
 	if err != nil {
 		return nil, err
 	}
-	t.memory.mu.Lock()
-	defer t.memory.mu.Unlock()
-	return t.memory.pages.get(func() (*mm.Pages, error) { return mm.LoadPages(k) })
+	return load(k)
+}
+
+// tasks is the dump's task table.
+func (t *Target) tasks() (*task.Table, error) {
+	return t.models.tasks.get(func() (*task.Table, error) { return fromInfo(t, task.Load) })
+}
+
+// slabs is the model of the opened kernel's object caches.
+func (t *Target) slabs() (*slab.Model, error) {
+	return t.models.slabs.get(func() (*slab.Model, error) {
+		k, _, err := t.info()
+		if err != nil {
+			return nil, err
+		}
+		return slab.Load(k)
+	})
+}
+
+// files are the open files of the opened kernel's tasks.
+func (t *Target) files() (*vfs.Model, error) {
+	return t.models.files.get(func() (*vfs.Model, error) { return fromInfo(t, vfs.Load) })
+}
+
+// pages are the page structures of the opened kernel.
+func (t *Target) pages() (*mm.Pages, error) {
+	return t.models.pages.get(func() (*mm.Pages, error) { return fromInfo(t, mm.LoadPages) })
 }
 
 // buddy is the page allocator of the opened kernel.
 func (t *Target) buddy() (*mm.Buddy, error) {
-	pages, err := t.pages()
-	if err != nil {
-		return nil, err
-	}
-	t.memory.mu.Lock()
-	defer t.memory.mu.Unlock()
-	return t.memory.buddy.get(func() (*mm.Buddy, error) { return mm.LoadBuddy(t.Opened.Kernel, pages) })
+	return t.models.buddy.get(func() (*mm.Buddy, error) { return fromPages(t, mm.LoadBuddy) })
 }
 
 // vmareas are the areas of virtually contiguous memory of the opened kernel.
 func (t *Target) vmareas() (*mm.VMAreas, error) {
-	k, _, err := t.info()
-	if err != nil {
-		return nil, err
-	}
-	t.memory.mu.Lock()
-	defer t.memory.mu.Unlock()
-	return t.memory.vmareas.get(func() (*mm.VMAreas, error) { return mm.LoadVMAreas(k) })
+	return t.models.vmareas.get(func() (*mm.VMAreas, error) { return fromInfo(t, mm.LoadVMAreas) })
 }
 
 // owners tell whose memory a page of the opened kernel is.
 func (t *Target) owners() (*mm.Owners, error) {
+	return t.models.owners.get(func() (*mm.Owners, error) { return fromPages(t, mm.LoadOwners) })
+}
+
+// fromPages loads what goes by page structures.
+func fromPages[M any](t *Target, load func(kernel.View, *mm.Pages) (*M, error)) (*M, error) {
 	pages, err := t.pages()
 	if err != nil {
 		return nil, err
 	}
-	t.memory.mu.Lock()
-	defer t.memory.mu.Unlock()
-	return t.memory.owners.get(func() (*mm.Owners, error) { return mm.LoadOwners(t.Opened.Kernel, pages) })
+	return load(t.Opened.Kernel, pages)
 }

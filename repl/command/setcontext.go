@@ -119,6 +119,6 @@ func setContext(t *Target, c *repl.Call) error {
 			c.Warn("%d tasks are called %s; this is the first", len(tasks), c.Args[0])
 		}
 	}
-	t.context.current = found
+	t.current = found
 	return showContext(t, c)
 }

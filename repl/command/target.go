@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"sync"
 
 	"github.com/kdive/kdive"
 	"github.com/kdive/kdive/debuginfo"
@@ -12,6 +11,7 @@ import (
 	"github.com/kdive/kdive/kernel/scope"
 	"github.com/kdive/kdive/livetext"
 	"github.com/kdive/kdive/repl"
+	"github.com/kdive/kdive/task"
 	"github.com/kdive/kdive/value"
 	"github.com/kdive/kdive/vmcore"
 )
@@ -21,13 +21,9 @@ type Target struct {
 	Symbols Symbols
 	Opened  *kdive.Target // nil in a session without a dump
 
-	context  taskContext
-	slab     slabModel
-	identity identifier
-	traces   sync.Once
-	tracing  *tracer // see unwinder
-	frame    *selection
-	memory   memoryModels
+	models  models
+	current *task.Task // the task that commands mean when none is named; see currentTask
+	frame   *selection
 
 	text       *livetext.Model // see runDiff; nil until needed
 	sources    []string        // where source files are (dis --source)

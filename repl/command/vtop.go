@@ -106,7 +106,7 @@ func (t *Target) newTranslator(c *repl.Call, args []string) (*translator, error)
 		}
 	}
 	// Without debug info, or if the kernel lacks them, these parts are left out.
-	if v.pages, err = mm.LoadPages(k); err != nil && !errors.Is(err, kernel.ErrNoDebugInfo) {
+	if v.pages, err = t.pages(); err != nil && !errors.Is(err, kernel.ErrNoDebugInfo) {
 		c.Warn("%v", err)
 	}
 	return v, nil

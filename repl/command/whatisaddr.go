@@ -176,7 +176,11 @@ func physicalAt(k *kernel.Kernel, addr uint64) (uint64, bool) {
 
 // findHolders looks for who points to an object, and what that makes of it.
 func (t *Target) findHolders(ctx context.Context, c *repl.Call, r *placeRow) error {
-	m, k := t.identity.model, t.Opened.Kernel
+	m, err := t.identify()
+	if err != nil {
+		return err
+	}
+	k := t.Opened.Kernel
 	progress := func(done uint64) { c.Progress(done, 0) }
 	var at []uint64
 	bases := []uint64{r.Base}
