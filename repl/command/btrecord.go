@@ -34,12 +34,7 @@ var frameRecord = &output.Record[frameRow]{
 	Type: "frame",
 	Help: "one frame of a back trace, the innermost first",
 	Columns: append(taskColumns(func(r *frameRow) *task.Task { return r.task }), []output.Column[frameRow]{
-		{Name: "frame", Help: "number; null: the frame was interrupted by an exception, is that of the CPU's registers or left by a tail call", Get: func(r *frameRow) output.Value {
-			if r.number < 0 {
-				return output.Null()
-			}
-			return output.Int(r.number)
-		}},
+		{Name: "frame", Help: "number; null: the frame was interrupted by an exception, is that of the CPU's registers or left by a tail call", Get: func(r *frameRow) output.Value { return atLeastZero(r.number) }},
 		{Name: "slot", Help: "where on the stack the pc was found; null: in a register", Get: func(r *frameRow) output.Value { return optionalAddr(r.frame.Slot) }},
 		{Name: "pc", Help: "return address, or the next instruction if exact", Get: func(r *frameRow) output.Value { return output.Addr(r.frame.PC) }},
 		{Name: "exact", Help: "pc is the next instruction, not a return address", Get: func(r *frameRow) output.Value { return output.Bool(r.frame.Exact) }},
@@ -63,13 +58,6 @@ var frameRecord = &output.Record[frameRow]{
 		{Name: "registers", Help: "registers that are known in the frame", Get: func(r *frameRow) output.Value { return knownRegisters(&r.frame.Regs) }},
 	}...),
 	Text: appendFrame,
-}
-
-func positive(n int) output.Value {
-	if n <= 0 {
-		return output.Null()
-	}
-	return output.Int(n)
 }
 
 func inlinedValue(calls []inlinedCall) output.Value {

@@ -49,12 +49,7 @@ var disRecord = &output.Record[disRow]{
 			}
 			return output.Null()
 		}},
-		{Name: "frame", Help: "frame of the current task that executes it, 0 the innermost (-a)", Get: func(r *disRow) output.Value {
-			if !r.annotated || r.frame < 0 {
-				return output.Null()
-			}
-			return output.Int(r.frame)
-		}},
+		{Name: "frame", Help: "frame of the current task that executes it, 0 the innermost (-a)", Get: func(r *disRow) output.Value { return onlyIf(r.annotated && r.frame >= 0, output.Int(r.frame)) }},
 		{Name: "string", Help: "constant string that an operand is the address of (-a), quoted", Get: func(r *disRow) output.Value { return optional(r.string) }},
 		{Name: "file", Help: "source file (-l)", Get: func(r *disRow) output.Value { return optional(r.file) }},
 		{Name: "line", Help: "line in the file (-l)", Get: func(r *disRow) output.Value { return nonZero(uint64(r.line)) }},

@@ -20,12 +20,7 @@ var frameRegisterRecord = &output.Record[frameRegister]{
 	Help: "a register of a frame, and where its value comes from",
 	Columns: []output.Column[frameRegister]{
 		{Name: "name", Verb: "%5s: ", Help: "name", Get: func(r *frameRegister) output.Value { return output.String(r.reg.String()) }},
-		{Name: "value", Verb: "%016x", Help: "value; null: lost", None: "<lost>          ", Get: func(r *frameRegister) output.Value {
-			if r.from.Class == location.Lost {
-				return output.Null()
-			}
-			return output.Hex(r.bits)
-		}},
+		{Name: "value", Verb: "%016x", Help: "value; null: lost", None: "<lost>          ", Get: func(r *frameRegister) output.Value { return onlyIf(r.from.Class != location.Lost, output.Hex(r.bits)) }},
 		{Name: "class", Verb: "  [%s", Help: "how sure the value is: exact, derived or lost", Get: func(r *frameRegister) output.Value { return output.String(r.from.Class.String()) }},
 		{Name: "how", Verb: ": %s]", Help: "where it was found, what it follows from, or why it is lost", Get: func(r *frameRegister) output.Value { return output.String(r.from.How) }},
 		{Name: "symbol", Verb: "%s", Help: "the symbol that the value points to, with the offset; null: none", Get: func(r *frameRegister) output.Value { return optional(r.name) },

@@ -190,12 +190,7 @@ func ipcColumns[R any](addrHead, idHead, addrHelp string, object func(*R) *ipc.O
 }
 
 // pidValue is a process id, null for 0.
-func pidValue(pid int32) output.Value {
-	if pid == 0 {
-		return output.Null()
-	}
-	return output.Int(pid)
-}
+func pidValue(pid int32) output.Value { return onlyIf(pid != 0, output.Int(pid)) }
 
 // semRow is a semaphore set.
 type semRow struct {
@@ -280,12 +275,7 @@ var messageRecord = &output.Record[messageRow]{
 			}
 			return output.List(list...)
 		}},
-		{Name: "fault", Help: "why the rest of the message is not known", Get: func(r *messageRow) output.Value {
-			if r.err == nil {
-				return output.Null()
-			}
-			return output.Fault(r.err)
-		}},
+		{Name: "fault", Help: "why the rest of the message is not known", Get: func(r *messageRow) output.Value { return output.Fault(r.err) }},
 	},
 }
 

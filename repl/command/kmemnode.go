@@ -34,12 +34,7 @@ var nodeRecord = &output.Record[nodeRow]{
 		{Name: "spanned", Help: "pages from the first to the last, with holes", Get: func(r *nodeRow) output.Value { return output.Uint(r.Spanned) }},
 		{Name: "present", Help: "pages without holes", Get: func(r *nodeRow) output.Value { return output.Uint(r.Present) }},
 		{Name: "pglist_data", Help: "address of its pglist_data", Get: func(r *nodeRow) output.Value { return output.Addr(r.Addr) }},
-		{Name: "bootmem_data", Help: "address of its bootmem_data, null in kernels without", Get: func(r *nodeRow) output.Value {
-			if r.BootMem == 0 {
-				return output.Null()
-			}
-			return output.Addr(r.BootMem)
-		}},
+		{Name: "bootmem_data", Help: "address of its bootmem_data, null in kernels without", Get: func(r *nodeRow) output.Value { return optionalAddr(r.BootMem) }},
 		{Name: "mem_map", Help: "address of the page structure of its first page", Get: func(r *nodeRow) output.Value { return output.Addr(r.memMap) }},
 		{Name: "start", Help: "first page frame number", Get: func(r *nodeRow) output.Value { return output.Uint(r.Start) }},
 	},
@@ -129,12 +124,7 @@ var memoryBlockRecord = &output.Record[mm.MemoryBlock]{
 				}
 				return centreHead(fmt.Sprint(r.Node), 4)
 			}},
-		{Name: "state", Head: "STATE   ", Verb: "  %-7s ", None: "UNKNOWN", Help: "its state, null if the number has no name", Get: func(r *mm.MemoryBlock) output.Value {
-			if r.State == "" {
-				return output.Null()
-			}
-			return output.String(r.State)
-		}},
+		{Name: "state", Head: "STATE   ", Verb: "  %-7s ", None: "UNKNOWN", Help: "its state, null if the number has no name", Get: func(r *mm.MemoryBlock) output.Value { return optional(r.State) }},
 		{Name: "section", Head: "START_SECTION_NO", Verb: "%-12d", Help: "number of its first section", Get: func(r *mm.MemoryBlock) output.Value { return output.Uint(r.Nr) }},
 	},
 }

@@ -18,10 +18,7 @@ type cacheRow struct {
 
 // count is a number that is not known of a cache that makes no sense.
 func (r *cacheRow) count(n int) output.Value {
-	if r.Err != nil || r.ignored {
-		return output.Null()
-	}
-	return output.Int(n)
+	return onlyIf(r.Err == nil && !r.ignored, output.Int(n))
 }
 
 var cacheRecord = &output.Record[cacheRow]{
@@ -77,12 +74,7 @@ var slabRecord = &output.Record[slabRow]{
 		{Name: "allocated", Head: "  ALLOCATED", Verb: "%9d  ", Help: "objects in use", Get: func(r *slabRow) output.Value { return output.Int(r.Objects - r.free) }},
 		{Name: "free", Head: "  FREE", Verb: "%4d", Help: "objects on any free list", Get: func(r *slabRow) output.Value { return output.Int(r.free) }},
 		{Name: "cache", Help: "address of its kmem_cache", Get: func(r *slabRow) output.Value { return output.Addr(r.Cache.Addr) }},
-		{Name: "list", Help: "which list the slab is on: CPU, CPU partial, partial, full or free; null where that was not asked for", Get: func(r *slabRow) output.Value {
-			if r.role == "" {
-				return output.Null()
-			}
-			return output.String(r.role)
-		}},
+		{Name: "list", Help: "which list the slab is on: CPU, CPU partial, partial, full or free; null where that was not asked for", Get: func(r *slabRow) output.Value { return optional(r.role) }},
 		{Name: "fault", Help: "why the number of free objects may be wrong, null if it is right", Get: func(r *slabRow) output.Value { return output.Fault(r.err) }},
 	},
 }
@@ -99,13 +91,6 @@ func newObjectRow(o slab.Object) *objectRow {
 	r := &objectRow{Object: o}
 	r.state, r.place, r.err = o.State()
 	return r
-}
-
-func atLeastZero(n int) output.Value {
-	if n < 0 {
-		return output.Null()
-	}
-	return output.Int(n)
 }
 
 var slabObjectRecord = &output.Record[objectRow]{
@@ -169,12 +154,7 @@ var slabCPURecord = &output.Record[slab.CPU]{
 	Help: "what a cache has for one CPU",
 	Columns: []output.Column[slab.CPU]{
 		{Name: "cpu", Help: "number of the CPU", Get: func(v *slab.CPU) output.Value { return output.Int(v.CPU) }},
-		{Name: "address", Help: "address of its kmem_cache_cpu, slub_percpu_sheaves or array_cache; null if it has none", Get: func(v *slab.CPU) output.Value {
-			if v.Addr == 0 {
-				return output.Null()
-			}
-			return output.Addr(v.Addr)
-		}},
+		{Name: "address", Help: "address of its kmem_cache_cpu, slub_percpu_sheaves or array_cache; null if it has none", Get: func(v *slab.CPU) output.Value { return optionalAddr(v.Addr) }},
 		{Name: "slab", Help: "the slab that it allocates from, null if there is none", Get: func(v *slab.CPU) output.Value {
 			if v.Slab == nil {
 				return output.Null()

@@ -46,18 +46,8 @@ var usageRecord = &output.Record[usageRow]{
 		{Name: "use", Help: "what for: total_mem, free, used, shared, buffers, cached, slab, total_huge, huge_free, total_swap, swap_used, swap_free, commit_limit, committed", Get: func(r *usageRow) output.Value {
 			return output.String(strings.ReplaceAll(strings.ToLower(r.label), " ", "_"))
 		}},
-		{Name: "pages", Help: "pages of 4096 bytes, null if that is not known", Get: func(r *usageRow) output.Value {
-			if r.Err != nil {
-				return output.Null()
-			}
-			return output.Int(r.Pages)
-		}},
-		{Name: "bytes", Help: "the same in bytes", Get: func(r *usageRow) output.Value {
-			if r.Err != nil {
-				return output.Null()
-			}
-			return output.Int(r.Pages << kernel.PageShift)
-		}},
+		{Name: "pages", Help: "pages of 4096 bytes, null if that is not known", Get: func(r *usageRow) output.Value { return onlyIf(r.Err == nil, output.Int(r.Pages)) }},
+		{Name: "bytes", Help: "the same in bytes", Get: func(r *usageRow) output.Value { return onlyIf(r.Err == nil, output.Int(r.Pages<<kernel.PageShift)) }},
 		{Name: "percent", Help: "share of the whole in percent, rounded down; null for a whole", Get: func(r *usageRow) output.Value {
 			if r.of == "" || r.whole <= 0 || r.Err != nil {
 				return output.Null()

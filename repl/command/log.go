@@ -47,14 +47,6 @@ var logRecord = &output.Record[logRow]{
 	Text: func(b []byte, r *logRow) []byte { return r.appendText(b) },
 }
 
-// optional is a string that is null when empty.
-func optional(s string) output.Value {
-	if s == "" {
-		return output.Null()
-	}
-	return output.String(s)
-}
-
 func (r *logRow) date() time.Time { return r.form.boot.Add(time.Duration(r.Time)) }
 
 func (r *logRow) appendText(b []byte) []byte {

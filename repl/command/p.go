@@ -32,12 +32,7 @@ var resultRecord = &output.Record[result]{
 	Help: "the value of an expression",
 	Columns: []output.Column[result]{
 		{Name: "expression", Help: "as it was typed", Get: func(r *result) output.Value { return output.String(r.text) }},
-		{Name: "cpu", Help: "CPU whose copy of a per-CPU variable it is about", Get: func(r *result) output.Value {
-			if r.cpu < 0 {
-				return output.Null()
-			}
-			return output.Int(r.cpu)
-		}},
+		{Name: "cpu", Help: "CPU whose copy of a per-CPU variable it is about", Get: func(r *result) output.Value { return atLeastZero(r.cpu) }},
 		{Name: "number", Help: "its place in the history: 3 for $3", Get: func(r *result) output.Value { return output.Int(r.number) }},
 		{Name: "ctype", Help: "C type of the value", Get: func(r *result) output.Value { return output.String(r.val.Type().String()) }},
 		{Name: "value", Help: "the value", Get: func(r *result) output.Value { return output.Tree(value.JSON{Value: r.val, Style: r.style}) }},

@@ -38,10 +38,7 @@ var psRecord = psTable("       TASK       ", "task", "address of the task_struct
 
 // psStackRecord shows stack pointers in place of tasks (-s).
 var psStackRecord = psTable("      KSTACKP     ", "stack_pointer", "kernel stack pointer", func(r *psRow) output.Value {
-	if r.stack == 0 {
-		return output.Null() // of a task that ran, nothing says where its stack was
-	}
-	return output.Addr(r.stack)
+	return optionalAddr(r.stack) // of a task that ran, nothing says where its stack was
 })
 
 func psTable(head, name, help string, get func(*psRow) output.Value) *output.Record[psRow] {

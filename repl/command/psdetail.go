@@ -237,12 +237,7 @@ var psLimitRecord = &output.Record[psLimit]{
 	}...),
 }
 
-func limitValue(n uint64) output.Value {
-	if n == task.Unlimited {
-		return output.Null()
-	}
-	return output.Uint(n)
-}
+func limitValue(n uint64) output.Value { return onlyIf(n != task.Unlimited, output.Uint(n)) }
 
 func psLimits(c *repl.Call, table *task.Table, x *task.Task) {
 	c.Out.Print(taskHead(x) + "\n")
@@ -273,12 +268,7 @@ var psLastRecord = &output.Record[psLastRow]{
 	Columns: append(taskColumns(func(r *psLastRow) *task.Task { return r.task }), []output.Column[psLastRow]{
 		{Name: "state", Help: "its state, as in task records", Get: func(r *psLastRow) output.Value { return output.String(r.state) }},
 		{Name: "last_run", Help: "time stamp in nanoseconds", Get: func(r *psLastRow) output.Value { return output.Uint(r.task.LastArrival) }},
-		{Name: "ago", Help: "how many nanoseconds ago that was, by the clock of its CPU's run queue", Get: func(r *psLastRow) output.Value {
-			if !r.known {
-				return output.Null()
-			}
-			return output.Uint(r.ago)
-		}},
+		{Name: "ago", Help: "how many nanoseconds ago that was, by the clock of its CPU's run queue", Get: func(r *psLastRow) output.Value { return onlyIf(r.known, output.Uint(r.ago)) }},
 	}...),
 	Text: func(b []byte, r *psLastRow) []byte {
 		switch {

@@ -43,25 +43,10 @@ var pteRecord = &output.Record[pteRow]{
 	Help: "a page-table entry",
 	Columns: []output.Column[pteRow]{
 		{Name: "pte", Help: "the entry", Get: func(r *pteRow) output.Value { return output.Hex(r.entry) }},
-		{Name: "physical", Help: "physical address of the page, null if it maps none", Get: func(r *pteRow) output.Value {
-			if r.kind != kernel.PteMapped {
-				return output.Null()
-			}
-			return output.Addr(r.paddr)
-		}},
+		{Name: "physical", Help: "physical address of the page, null if it maps none", Get: func(r *pteRow) output.Value { return onlyIf(r.kind == kernel.PteMapped, output.Addr(r.paddr)) }},
 		{Name: "flags", Help: "names of the flags", Get: func(r *pteRow) output.Value { return output.Strings(r.flags()) }},
-		{Name: "swap", Help: "file or device of the swap area, null if the page is not swapped out", Get: func(r *pteRow) output.Value {
-			if r.kind != kernel.PteSwap {
-				return output.Null()
-			}
-			return output.String(r.swap)
-		}},
-		{Name: "swap_offset", Help: "place in the swap area, in pages", Get: func(r *pteRow) output.Value {
-			if r.kind != kernel.PteSwap {
-				return output.Null()
-			}
-			return output.Uint(r.offset)
-		}},
+		{Name: "swap", Help: "file or device of the swap area, null if the page is not swapped out", Get: func(r *pteRow) output.Value { return onlyIf(r.kind == kernel.PteSwap, output.String(r.swap)) }},
+		{Name: "swap_offset", Help: "place in the swap area, in pages", Get: func(r *pteRow) output.Value { return onlyIf(r.kind == kernel.PteSwap, output.Uint(r.offset)) }},
 	},
 	Text: pteText,
 }

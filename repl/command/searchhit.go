@@ -221,12 +221,7 @@ var hitRecord = &output.Record[hitRow]{
 	Columns: []output.Column[hitRow]{
 		{Name: "address", Help: "where, in the address space that was searched", Get: func(h *hitRow) output.Value { return output.Addr(h.Addr) }},
 		{Name: "physical", Help: "its physical address", Get: func(h *hitRow) output.Value { return output.Addr(h.Paddr) }},
-		{Name: "value", Help: "the value there; null for strings", Get: func(h *hitRow) output.Value {
-			if h.text != nil {
-				return output.Null()
-			}
-			return output.Hex(h.Word)
-		}},
+		{Name: "value", Help: "the value there; null for strings", Get: func(h *hitRow) output.Value { return onlyIf(h.text == nil, output.Hex(h.Word)) }},
 		{Name: "text", Help: "the string and what follows it, unprintable characters as dots; null for values", Get: func(h *hitRow) output.Value {
 			if h.text == nil {
 				return output.Null()

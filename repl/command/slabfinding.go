@@ -47,17 +47,12 @@ var findingRecord = &output.Record[findingRow]{
 			return output.Addr(f.Slab.Base)
 		}},
 		{Name: "object", Help: "address of the object", Get: func(f *findingRow) output.Value { return optionalAddr(f.Object) }},
-		{Name: "index", Help: "number of the object in its slab", Get: func(f *findingRow) output.Value { return orNone(f.Index) }},
-		{Name: "node", Help: "NUMA node of the list or counter", Get: func(f *findingRow) output.Value { return orNone(f.Node) }},
-		{Name: "cpu", Help: "CPU of the list", Get: func(f *findingRow) output.Value { return orNone(f.CPU) }},
+		{Name: "index", Help: "number of the object in its slab", Get: func(f *findingRow) output.Value { return atLeastZero(f.Index) }},
+		{Name: "node", Help: "NUMA node of the list or counter", Get: func(f *findingRow) output.Value { return atLeastZero(f.Node) }},
+		{Name: "cpu", Help: "CPU of the list", Get: func(f *findingRow) output.Value { return atLeastZero(f.CPU) }},
 		{Name: "address", Help: "of the value", Get: func(f *findingRow) output.Value { return optionalAddr(f.At) }},
 		{Name: "member", Help: "where that is", Get: func(f *findingRow) output.Value { return optional(f.Member) }},
-		{Name: "offset", Help: "of the value from the object, or from the structure that the member is of, in bytes", Get: func(f *findingRow) output.Value {
-			if f.At == 0 {
-				return output.Null()
-			}
-			return output.Int(f.Offset)
-		}},
+		{Name: "offset", Help: "of the value from the object, or from the structure that the member is of, in bytes", Get: func(f *findingRow) output.Value { return onlyIf(f.At != 0, output.Int(f.Offset)) }},
 		{Name: "found", Help: "the value, an integer of up to 8 bytes", Get: func(f *findingRow) output.Value { return wordValue(f.Found) }},
 		{Name: "expected", Help: "what it should be", Get: func(f *findingRow) output.Value { return wordValue(f.Expected) }},
 		{Name: "found_bytes", Help: "the value byte by byte, as in memory", Get: func(f *findingRow) output.Value { return bytesValue(f.Found) }},
@@ -75,23 +70,11 @@ var findingRecord = &output.Record[findingRow]{
 			return changesValue(bitdiff.Of(f.Expected, f.Found).Bytes)
 		}},
 		{Name: "leads_to", Help: "of a pointer to an object: where it leads", Get: func(f *findingRow) output.Value { return optionalAddr(f.Target) }},
-		{Name: "should_lead_to", Help: "and where it should", Get: func(f *findingRow) output.Value {
-			if !f.HasWant {
-				return output.Null()
-			}
-			return output.Addr(f.Want)
-		}},
+		{Name: "should_lead_to", Help: "and where it should", Get: func(f *findingRow) output.Value { return onlyIf(f.HasWant, output.Addr(f.Want)) }},
 		{Name: "neighbours", Help: "the object and those around it: address, index, state, what it is, who points to it, who allocated and freed it", Get: neighboursValue},
 		{Name: "proof", Help: "of what is in flight: the CPU, its function in the allocator, the pc, and the address that it holds", Get: proofValue},
 	},
 	Text: findingText,
-}
-
-func orNone(n int) output.Value {
-	if n < 0 {
-		return output.Null()
-	}
-	return output.Int(n)
 }
 
 // wordValue is an integer as it is in memory; null if it has more than 8 bytes.

@@ -53,14 +53,6 @@ var definitionRecord = &output.Record[definition]{
 	},
 }
 
-// optionalAddr is an address that is null when 0.
-func optionalAddr(addr uint64) output.Value {
-	if addr == 0 {
-		return output.Null()
-	}
-	return output.Addr(addr)
-}
-
 // number is n in decimal, or in hexadecimal with 0x.
 func number(n int64, radix int) string {
 	if radix == 16 {

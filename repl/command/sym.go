@@ -36,12 +36,7 @@ var symRecord = &output.Record[symRow]{
 			}
 			return output.String(r.Module.Name)
 		}},
-		{Name: "cpu", Help: "CPU whose copy of a per-CPU variable the address lies in", Get: func(r *symRow) output.Value {
-			if r.cpu < 0 {
-				return output.Null()
-			}
-			return output.Int(r.cpu)
-		}},
+		{Name: "cpu", Help: "CPU whose copy of a per-CPU variable the address lies in", Get: func(r *symRow) output.Value { return atLeastZero(r.cpu) }},
 		{Name: "file", Help: "source file of text", Get: func(r *symRow) output.Value { return optional(r.file) }},
 		{Name: "line", Help: "line in the file", Get: func(r *symRow) output.Value { return nonZero(uint64(r.line)) }},
 	},

@@ -32,13 +32,6 @@ type sysRow struct {
 	taint    string
 }
 
-func nonZero(n uint64) output.Value {
-	if n == 0 {
-		return output.Null()
-	}
-	return output.Uint(n)
-}
-
 var sysRecord = &output.Record[sysRow]{
 	Type: "system",
 	Help: "the crashed system",
@@ -50,17 +43,9 @@ var sysRecord = &output.Record[sysRow]{
 		{Name: "incomplete", Help: "whether the dump is cut off or lacks parts", Get: func(r *sysRow) output.Value { return output.Bool(r.dump.Incomplete) }},
 		{Name: "cpus", Help: "number of CPUs", Get: func(r *sysRow) output.Value { return nonZero(uint64(r.cpus)) }},
 		{Name: "offline", Help: "how many of them were off line when the dump was taken", Get: func(r *sysRow) output.Value { return output.Int(r.offline) }},
-		{Name: "date", Help: "wall clock when the dump was taken", Get: func(r *sysRow) output.Value {
-			if r.clock.Date.IsZero() {
-				return output.Null()
-			}
-			return output.Time(r.clock.Date)
-		}},
+		{Name: "date", Help: "wall clock when the dump was taken", Get: func(r *sysRow) output.Value { return output.Time(r.clock.Date) }},
 		{Name: "uptime", Help: "seconds since boot", Get: func(r *sysRow) output.Value {
-			if r.clock.Uptime == 0 {
-				return output.Null()
-			}
-			return output.Float(r.clock.Uptime.Seconds())
+			return onlyIf(r.clock.Uptime != 0, output.Float(r.clock.Uptime.Seconds()))
 		}},
 		{Name: "hz", Help: "frequency of the timer interrupt, deduced", Get: func(r *sysRow) output.Value { return nonZero(r.clock.HZ.Value) }},
 		{Name: "load_average", Help: "load over 1, 5 and 15 minutes", Get: func(r *sysRow) output.Value { return loadValue(r.load) }},

@@ -30,18 +30,8 @@ var treeRecord = &output.Record[treeRow]{
 	Type: "tree_entry",
 	Help: "one entry of a tree",
 	Columns: []output.Column[treeRow]{
-		{Name: "address", Help: "address of the object; null for an entry that is an integer", Get: func(r *treeRow) output.Value {
-			if r.value {
-				return output.Null()
-			}
-			return output.Addr(r.addr)
-		}},
-		{Name: "value", Help: "the integer that the entry holds, if it is one", Get: func(r *treeRow) output.Value {
-			if !r.value {
-				return output.Null()
-			}
-			return output.Uint(r.addr)
-		}},
+		{Name: "address", Help: "address of the object; null for an entry that is an integer", Get: func(r *treeRow) output.Value { return onlyIf(!r.value, output.Addr(r.addr)) }},
+		{Name: "value", Help: "the integer that the entry holds, if it is one", Get: func(r *treeRow) output.Value { return onlyIf(r.value, output.Uint(r.addr)) }},
 		{Name: "index", Help: "index of the entry, first of the range that it covers", Get: func(r *treeRow) output.Value { return r.ifIndexed(r.index) }},
 		{Name: "last", Help: "last index that it covers", Get: func(r *treeRow) output.Value { return r.ifIndexed(r.last) }},
 		{Name: "depth", Help: "number of nodes above it", Get: func(r *treeRow) output.Value { return output.Int(r.depth) }},
@@ -51,12 +41,7 @@ var treeRecord = &output.Record[treeRow]{
 	Text: func(b []byte, r *treeRow) []byte { return r.appendText(b) },
 }
 
-func (r *treeRow) ifIndexed(n uint64) output.Value {
-	if !r.indexed {
-		return output.Null()
-	}
-	return output.Uint(n)
-}
+func (r *treeRow) ifIndexed(n uint64) output.Value { return onlyIf(r.indexed, output.Uint(n)) }
 
 func (r *treeRow) appendText(b []byte) []byte {
 	if r.value {

@@ -37,12 +37,7 @@ var memoryRecord = &output.Record[memoryRow]{
 	Type: "memory",
 	Help: "the address space of a task",
 	Columns: append(taskColumns(func(r *memoryRow) *task.Task { return r.task }), []output.Column[memoryRow]{
-		{Name: "mm", Help: "address of its mm_struct, null if it has none", Get: func(r *memoryRow) output.Value {
-			if r.mm == 0 {
-				return output.Null()
-			}
-			return output.Addr(r.mm)
-		}},
+		{Name: "mm", Help: "address of its mm_struct, null if it has none", Get: func(r *memoryRow) output.Value { return optionalAddr(r.mm) }},
 		{Name: "pgd", Help: "kernel virtual address of its top page table", Get: func(r *memoryRow) output.Value {
 			if r.memory == nil || r.memory.PGD == 0 {
 				return output.Null()
@@ -121,30 +116,10 @@ var vmPageRecord = &output.Record[vmPage]{
 			}
 			return output.Null()
 		}},
-		{Name: "swap", Help: "file or device of the swap area that holds it, null if none does", Get: func(p *vmPage) output.Value {
-			if p.Where != mm.InSwap {
-				return output.Null()
-			}
-			return output.String(p.swap)
-		}},
-		{Name: "swap_offset", Help: "its place there, in pages", Get: func(p *vmPage) output.Value {
-			if p.Where != mm.InSwap {
-				return output.Null()
-			}
-			return output.Uint(p.Offset)
-		}},
-		{Name: "file", Help: "file that it comes from when it is touched, null if none", Get: func(p *vmPage) output.Value {
-			if p.Where != mm.InFile {
-				return output.Null()
-			}
-			return output.String(p.area.path)
-		}},
-		{Name: "file_offset", Help: "its place there, in bytes", Get: func(p *vmPage) output.Value {
-			if p.Where != mm.InFile {
-				return output.Null()
-			}
-			return output.Uint(p.Offset)
-		}},
+		{Name: "swap", Help: "file or device of the swap area that holds it, null if none does", Get: func(p *vmPage) output.Value { return onlyIf(p.Where == mm.InSwap, output.String(p.swap)) }},
+		{Name: "swap_offset", Help: "its place there, in pages", Get: func(p *vmPage) output.Value { return onlyIf(p.Where == mm.InSwap, output.Uint(p.Offset)) }},
+		{Name: "file", Help: "file that it comes from when it is touched, null if none", Get: func(p *vmPage) output.Value { return onlyIf(p.Where == mm.InFile, output.String(p.area.path)) }},
+		{Name: "file_offset", Help: "its place there, in bytes", Get: func(p *vmPage) output.Value { return onlyIf(p.Where == mm.InFile, output.Uint(p.Offset)) }},
 	},
 	Text: vmPageText,
 }

@@ -28,18 +28,8 @@ var vtopRecord = &output.Record[vtopRow]{
 	Help: "a virtual address and what its page tables say",
 	Columns: []output.Column[vtopRow]{
 		{Name: "virtual", Help: "the address", Get: func(r *vtopRow) output.Value { return output.Addr(r.addr) }},
-		{Name: "physical", Help: "the physical address, null if there is none", Get: func(r *vtopRow) output.Value {
-			if r.err != nil {
-				return output.Null()
-			}
-			return output.Addr(r.m.Paddr)
-		}},
-		{Name: "page_size", Help: "bytes that the last entry maps, null if it maps none", Get: func(r *vtopRow) output.Value {
-			if r.err != nil {
-				return output.Null()
-			}
-			return output.Uint(r.m.Size)
-		}},
+		{Name: "physical", Help: "the physical address, null if there is none", Get: func(r *vtopRow) output.Value { return onlyIf(r.err == nil, output.Addr(r.m.Paddr)) }},
+		{Name: "page_size", Help: "bytes that the last entry maps, null if it maps none", Get: func(r *vtopRow) output.Value { return onlyIf(r.err == nil, output.Uint(r.m.Size)) }},
 		{Name: "levels", Help: "page-table entries from the top: {level, physical address of the entry, entry}", Get: func(r *vtopRow) output.Value {
 			var v []output.Value
 			for _, s := range r.m.Steps {
@@ -122,12 +112,7 @@ var areaRecord = &output.Record[areaRow]{
 	Type: "area",
 	Help: "a virtual memory area",
 	Columns: append(areaColumns(func(a *areaRow) *areaRow { return a }),
-		output.Column[areaRow]{Name: "page_offset", Help: "where the page asked for is in the file, in bytes; null of anonymous memory", Get: func(a *areaRow) output.Value {
-			if a.File == 0 {
-				return output.Null()
-			}
-			return output.Uint(a.offset)
-		}}),
+		output.Column[areaRow]{Name: "page_offset", Help: "where the page asked for is in the file, in bytes; null of anonymous memory", Get: func(a *areaRow) output.Value { return onlyIf(a.File != 0, output.Uint(a.offset)) }}),
 }
 
 // areaColumns are the columns of records of areas.
@@ -138,12 +123,7 @@ func areaColumns[R any](of func(*R) *areaRow) []output.Column[R] {
 		{Name: "end", Head: "    END    ", Verb: "%10x ", Help: "address behind the last one", Get: func(r *R) output.Value { return output.Addr(of(r).End) }},
 		{Name: "flags", Head: " FLAGS ", Verb: "%6x ", Help: "VM_* flags", Get: func(r *R) output.Value { return output.Hex(of(r).Flags) }},
 		{Name: "offset", Help: "where the area begins in its file, in bytes", Get: func(r *R) output.Value { return output.Uint(of(r).Offset) }},
-		{Name: "file", Help: "address of the struct file, null of anonymous memory", Get: func(r *R) output.Value {
-			if of(r).File == 0 {
-				return output.Null()
-			}
-			return output.Addr(of(r).File)
-		}},
+		{Name: "file", Help: "address of the struct file, null of anonymous memory", Get: func(r *R) output.Value { return optionalAddr(of(r).File) }},
 		{Name: "path", Head: "FILE", Verb: "%s", Help: "path of the file, null of anonymous memory", Get: func(r *R) output.Value {
 			switch a := of(r); {
 			case a.File == 0:

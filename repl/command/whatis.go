@@ -38,12 +38,7 @@ var declarationRecord = &output.Record[declaration]{
 			}
 			return output.Int(*d.value)
 		}},
-		{Name: "address", Help: "where it is; the offset of a per-CPU variable", Get: func(d *declaration) output.Value {
-			if !d.hasAddr {
-				return output.Null()
-			}
-			return output.Addr(d.addr)
-		}},
+		{Name: "address", Help: "where it is; the offset of a per-CPU variable", Get: func(d *declaration) output.Value { return onlyIf(d.hasAddr, output.Addr(d.addr)) }},
 		{Name: "file", Help: "where it is declared", Get: func(d *declaration) output.Value { return optional(d.file) }},
 		{Name: "line", Help: "line in file, 0 if not known", Get: func(d *declaration) output.Value { return output.Int(d.line) }},
 		{Name: "module", Help: "module it belongs to, null for the kernel image", Get: func(d *declaration) output.Value { return optional(d.module) }},

@@ -39,12 +39,7 @@ var placeRecord = &output.Record[placeRow]{
 	Help: "what is at an address",
 	Columns: []output.Column[placeRow]{
 		{Name: "address", Help: "kernel virtual address that was asked for", Get: func(r *placeRow) output.Value { return output.Addr(r.Addr) }},
-		{Name: "physical", Help: "its physical address; null: not mapped", Get: func(r *placeRow) output.Value {
-			if !r.mapped {
-				return output.Null()
-			}
-			return output.Addr(r.physical)
-		}},
+		{Name: "physical", Help: "its physical address; null: not mapped", Get: func(r *placeRow) output.Value { return onlyIf(r.mapped, output.Addr(r.physical)) }},
 		{Name: "what", Help: "its kind and what is known of that", Get: func(r *placeRow) output.Value { return r.identity.value() }},
 		{Name: "word", Help: "the 8 bytes there", Get: func(r *placeRow) output.Value {
 			if r.readErr != nil {
