@@ -1,7 +1,6 @@
 package slab
 
 import (
-	"iter"
 	"math/bits"
 	"testing"
 
@@ -11,42 +10,15 @@ import (
 
 // Where the fake kernels have things.
 const (
-	directMap = 0xffff888000000000
+	directMap = kerneltest.DirectMapBase
 	memSize   = 16 << 20
-	imageBase = 0xffffffff81000000 // at physical 0
+	imageBase = kerneltest.ImageBase
 	pages     = 0xffffea0000000000
 	pageSize  = 4096
 )
 
 // fake is a fake kernel with physical memory.
-type fake struct{ *kerneltest.Kernel }
-
-func (f fake) DirectMap() (start, end uint64, ok bool) { return directMap, directMap + memSize, true }
-
-func (f fake) Translate(vaddr uint64) (paddr, n uint64, err error) {
-	for _, base := range [...]uint64{directMap, imageBase} {
-		if vaddr-base < memSize {
-			return vaddr - base, memSize - (vaddr - base), nil
-		}
-	}
-	var b [1]byte
-	return 0, 0, f.Read(b[:], vaddr)
-}
-
-func (f fake) PhysExtents(start, last uint64) iter.Seq[kernel.Extent] {
-	return func(yield func(kernel.Extent) bool) {
-		// Two runs that meet in the middle of a page.
-		for _, half := range [...]uint64{0, memSize/2 + 100} {
-			end := uint64(memSize/2 + 100)
-			if half != 0 {
-				end = memSize
-			}
-			if !yield(kernel.Extent{Vaddr: half, Paddr: half, Size: end - half}) {
-				return
-			}
-		}
-	}
-}
+type fake struct{ *kerneltest.Physical }
 
 const listDecl = `struct list_head { struct list_head *next; struct list_head *prev; };`
 
@@ -114,7 +86,10 @@ const (
 
 // newFake has one cache "things" of size bytes and no slabs yet.
 func newFake(t testing.TB, decls string, size uint64, perSlab, order uint64) fake {
-	k := kerneltest.New(t, decls)
+	k := kerneltest.NewPhysical(t, memSize, decls)
+	// Two runs that meet in the middle of a page.
+	const half = memSize/2 + 100
+	k.Extents = []kernel.Extent{{Size: half}, {Vaddr: half, Paddr: half, Size: memSize - half}}
 	k.DefineSymbol("slab_caches", symCaches)
 	k.DefineSymbol("vmemmap_base", symBase)
 	k.Words(symBase, pages)

@@ -2,7 +2,6 @@ package slabcheck
 
 import (
 	"context"
-	"iter"
 	"math/bits"
 	"slices"
 	"testing"
@@ -12,12 +11,11 @@ import (
 	"github.com/kdive/kdive/slab"
 )
 
-// Where the fake kernels have things. The direct map begins at physical 0, and so
-// does the image.
+// Where the fake kernels have things.
 const (
-	directMap = 0xffff888000000000
+	directMap = kerneltest.DirectMapBase
 	memSize   = 4 << 20
-	imageBase = 0xffffffff81000000
+	imageBase = kerneltest.ImageBase
 	pages     = 0xffffea0000000000
 	symCaches = imageBase + 0x1000
 	symBase   = imageBase + 0x1010
@@ -30,23 +28,7 @@ const (
 	size      = 64
 )
 
-type fake struct{ *kerneltest.Kernel }
-
-func (f fake) DirectMap() (start, end uint64, ok bool) { return directMap, directMap + memSize, true }
-
-func (f fake) Translate(vaddr uint64) (paddr, n uint64, err error) {
-	for _, base := range [...]uint64{directMap, imageBase} {
-		if vaddr-base < memSize {
-			return vaddr - base, memSize - (vaddr - base), nil
-		}
-	}
-	var b [1]byte
-	return 0, 0, f.Read(b[:], vaddr)
-}
-
-func (f fake) PhysExtents(start, last uint64) iter.Seq[kernel.Extent] {
-	return func(yield func(kernel.Extent) bool) { yield(kernel.Extent{Size: memSize}) }
-}
+type fake struct{ *kerneltest.Physical }
 
 const listDecl = `struct list_head { struct list_head *next; struct list_head *prev; };`
 
@@ -97,7 +79,7 @@ func (f fake) slub(pfn uint64, frozen uint64, free ...uint64) uint64 {
 // soundSLUB is a cache with partial slabs in frames 100, 101 and 102, a full one
 // in 110, and on CPU 0 the slab in 120 and a partial one in 121.
 func soundSLUB(t testing.TB) fake {
-	k := kerneltest.New(t, subDecl)
+	k := kerneltest.NewPhysical(t, memSize, subDecl)
 	f := fake{k}
 	k.Possible, k.Present, k.Online = []int{0}, []int{0}, []int{0}
 	k.DefineSymbol("slab_caches", symCaches)
