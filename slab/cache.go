@@ -113,8 +113,8 @@ func (c *Cache) readSub(buf []byte) {
 	if n.Random.Present() {
 		c.random = n.Random.In(buf)
 	}
-	if n.CPUSlab.Present() {
-		c.cpu = n.CPUSlab.In(buf)
+	if n.PerCPU.Present() {
+		c.cpu = n.PerCPU.In(buf)
 	}
 	if n.Sheaves.Present() {
 		c.sheaves = n.Sheaves.In(buf)

@@ -50,14 +50,14 @@ func (c *Cache) CPUs() ([]*CPU, error) {
 // cpuView reads a struct kmem_cache_cpu; nil if the kernel has none.
 func (c *Cache) cpuView(cpu int) *CPU {
 	n := &c.m.sub
-	if c.cpu == 0 || !n.CPUPage.Present() || !n.CPUFreelist.Present() {
+	if c.cpu == 0 || !n.CPUSlab.Present() || !n.CPUFreelist.Present() {
 		return nil
 	}
 	v := &CPU{CPU: cpu}
 	if v.Addr, v.Err = c.m.perCPU(c.cpu, cpu); v.Err != nil {
 		return v
 	}
-	page, err := n.CPUPage.Uint(c.m.k, v.Addr)
+	page, err := n.CPUSlab.Uint(c.m.k, v.Addr)
 	if err == nil {
 		v.freelist, err = n.CPUFreelist.Uint(c.m.k, v.Addr)
 	}

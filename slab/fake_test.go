@@ -27,7 +27,7 @@ const oldSLUB = listDecl + `
 enum pageflags { PG_locked, PG_slab = 9 };
 struct kmem_cache_order_objects { unsigned int x; };
 struct kmem_cache { void *cpu_slab; unsigned long flags; unsigned int size; unsigned int object_size; unsigned int offset;
-	struct kmem_cache_order_objects oo; unsigned int red_left_pad; char *name; struct list_head list; unsigned long random; void *node[4]; };
+	struct kmem_cache_order_objects oo; unsigned int red_left_pad; unsigned int inuse; char *name; struct list_head list; unsigned long random; void *node[4]; };
 struct page { unsigned long flags;
 	union {
 		struct { union { struct list_head slab_list; struct { void *next; int pages; int pobjects; }; };
@@ -48,7 +48,7 @@ typedef struct { unsigned long f; } memdesc_flags_t;
 struct kmem_cache_order_objects { unsigned int x; };
 struct kmem_cache_per_node_ptrs { void *barn; void *node; };
 struct kmem_cache { void *cpu_sheaves; unsigned long flags; unsigned int size; unsigned int object_size; unsigned int offset;
-	struct kmem_cache_order_objects oo; unsigned int red_left_pad; char *name; struct list_head list; struct kmem_cache_per_node_ptrs per_node[4]; };
+	struct kmem_cache_order_objects oo; unsigned int red_left_pad; unsigned int inuse; char *name; struct list_head list; struct kmem_cache_per_node_ptrs per_node[4]; };
 struct page { memdesc_flags_t flags; unsigned long compound_info; unsigned long a[4]; unsigned int page_type; int refcount; unsigned long pad; };
 struct slab { memdesc_flags_t flags; struct kmem_cache *slab_cache; struct list_head slab_list; void *freelist;
 	union { unsigned long counters; struct { unsigned int inuse : 16; unsigned int objects : 15; unsigned int frozen : 1; }; };

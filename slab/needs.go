@@ -2,9 +2,9 @@ package slab
 
 import "github.com/kdive/kdive/kernel"
 
-// needs are what both allocators have. Since 5.17 a slab's struct page is
+// Needs are what both allocators have. Since 5.17 a slab's struct page is
 // declared as struct slab (mm/slab.h), at the same address.
-type needs struct {
+type Needs struct {
 	Caches  kernel.Sym `need:"slab_caches"`
 	NodeIDs kernel.Sym `need:"?nr_node_ids"`
 
@@ -23,31 +23,31 @@ type needs struct {
 	PageType  kernel.Field `need:"?page.page_type"`
 	PGTYSlab  kernel.Enum  `need:"?PGTY_slab"`
 	PGSlab    kernel.Enum  `need:"?PG_slab"`
-	StoreUser kernel.Enum  `need:"?_SLAB_STORE_USER"`
 	Vmemmap   kernel.Sym   `need:"?vmemmap_base"`
 	MemMap    kernel.Sym   `need:"?mem_map"`
 
-	Cache    kernel.Field `need:"slab.slab_cache|page.slab_cache"`
-	Freelist kernel.Field `need:"slab.freelist|page.freelist"`
-	SlabList kernel.Field `need:"slab.slab_list|page.slab_list|page.lru"`
+	SlabCache kernel.Field `need:"slab.slab_cache|page.slab_cache"`
+	Freelist  kernel.Field `need:"slab.freelist|page.freelist"`
+	SlabList  kernel.Field `need:"slab.slab_list|page.slab_list|page.lru"`
 }
 
-// subNeeds are SLUB's (mm/slub.c, include/linux/slub_def.h).
-type subNeeds struct {
+// SLUBNeeds are SLUB's (mm/slub.c, include/linux/slub_def.h).
+type SLUBNeeds struct {
 	Objects kernel.Field `need:"slab.objects|page.objects"`
 	Inuse   kernel.Field `need:"slab.inuse|page.inuse"`
 	Frozen  kernel.Field `need:"slab.frozen|page.frozen"`
 	Next    kernel.Field `need:"?slab.next|page.next"` // on a CPU's partial list
 
-	Offset  kernel.Field `need:"kmem_cache.offset"` // of the free pointer
-	RedLeft kernel.Field `need:"?kmem_cache.red_left_pad"`
-	Random  kernel.Field `need:"?kmem_cache.random"` // free pointers are hardened
-	CPUSlab kernel.Field `need:"?kmem_cache.cpu_slab"`
-	Sheaves kernel.Field `need:"?kmem_cache.cpu_sheaves"`
-	PerNode kernel.Field `need:"?kmem_cache.per_node"`
+	Offset   kernel.Field `need:"kmem_cache.offset"` // of the free pointer
+	CacheUse kernel.Field `need:"kmem_cache.inuse"`  // where what is behind the data begins
+	RedLeft  kernel.Field `need:"?kmem_cache.red_left_pad"`
+	Random   kernel.Field `need:"?kmem_cache.random"` // free pointers are hardened
+	PerCPU   kernel.Field `need:"?kmem_cache.cpu_slab"`
+	Sheaves  kernel.Field `need:"?kmem_cache.cpu_sheaves"`
+	PerNode  kernel.Field `need:"?kmem_cache.per_node"`
 
 	CPUFreelist kernel.Field `need:"?kmem_cache_cpu.freelist"`
-	CPUPage     kernel.Field `need:"?kmem_cache_cpu.slab|kmem_cache_cpu.page"`
+	CPUSlab     kernel.Field `need:"?kmem_cache_cpu.slab|kmem_cache_cpu.page"`
 	CPUPartial  kernel.Field `need:"?kmem_cache_cpu.partial"`
 
 	Partial   kernel.Field `need:"kmem_cache_node.partial"`
@@ -72,8 +72,8 @@ type subNeeds struct {
 	BarnFull     kernel.Field `need:"?node_barn.sheaves_full"`
 }
 
-// slabNeeds are SLAB's (mm/slab.c, include/linux/slab_def.h).
-type slabNeeds struct {
+// SLABNeeds are SLAB's (mm/slab.c, include/linux/slab_def.h).
+type SLABNeeds struct {
 	SMem   kernel.Field `need:"slab.s_mem|page.s_mem"`
 	Active kernel.Field `need:"slab.active|page.active"`
 

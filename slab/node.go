@@ -69,18 +69,12 @@ func (c *Cache) Nodes() []*Node {
 // Cache is the cache that this is for.
 func (n *Node) Cache() *Cache { return n.c }
 
-// storeUser is SLAB_STORE_USER: with it SLUB lists full slabs and tracks users.
-// It is a bit of an enum since 6.9, before that a macro (include/linux/slab.h).
-func (m *Model) storeUser() uint64 {
-	if e := m.n.StoreUser; e.Present() && e.Value >= 0 && e.Value < 64 {
-		return 1 << e.Value
-	}
-	return 0x10000
-}
-
 // TracksFull reports whether full slabs are on a list.
-func (n *Node) TracksFull() bool {
-	return !n.c.m.slub || n.c.Flags&n.c.m.storeUser() != 0 && n.c.m.sub.Full.Present()
+func (n *Node) TracksFull() bool { return n.c.TracksFull() }
+
+// TracksFull reports whether full slabs of the cache are on a list.
+func (c *Cache) TracksFull() bool {
+	return !c.m.slub || c.Flags&c.m.flags.StoreUser != 0 && c.m.sub.Full.Present()
 }
 
 func (n *Node) counter(dst *int, f *kernel.Field) {

@@ -28,7 +28,7 @@ type Slab struct {
 // decodeSlab makes a slab of the structure of its first page; nil if it belongs
 // to no known cache.
 func (m *Model) decodeSlab(pfn uint64, page []byte) *Slab {
-	c := m.byAddr[m.n.Cache.In(page)]
+	c := m.byAddr[m.n.SlabCache.In(page)]
 	if c == nil {
 		return nil
 	}

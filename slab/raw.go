@@ -11,6 +11,10 @@ import (
 // What follows is for who checks the allocator's own structures: the pieces that
 // the model puts together, as they are in memory.
 
+// Members are the members that the model reads, of both allocators and of each;
+// those of the other allocator are not looked up.
+func (m *Model) Members() (*Needs, *SLUBNeeds, *SLABNeeds) { return &m.n, &m.sub, &m.sal }
+
 // Layout is where things are in a cache's objects and in the cache itself.
 type Layout struct {
 	Lead   int64  // bytes of a slab in front of what users see of the first object
@@ -156,7 +160,7 @@ func (v *pageVisitor) page(pfn uint64, b []byte) {
 	v.flush()
 	v.open = true
 	raw := append(v.page1.Raw[:0], b...)
-	v.page1 = Page{Addr: m.pages.address(pfn), PFN: pfn, Cache: m.n.Cache.In(b), Raw: raw, Slab: m.decodeSlab(pfn, b)}
+	v.page1 = Page{Addr: m.pages.address(pfn), PFN: pfn, Cache: m.n.SlabCache.In(b), Raw: raw, Slab: m.decodeSlab(pfn, b)}
 }
 
 func (v *pageVisitor) flush() {

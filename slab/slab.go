@@ -36,10 +36,11 @@ var _ Memory = (*kernel.Kernel)(nil)
 type Model struct {
 	k      Memory
 	walker *walk.Walker
-	n      needs
-	sub    subNeeds
-	sal    slabNeeds
+	n      Needs
+	sub    SLUBNeeds
+	sal    SLABNeeds
 	slub   bool
+	flags  Flags
 
 	direct  struct{ start, end uint64 }
 	pages   pageArray
@@ -63,6 +64,7 @@ func Load(k Memory) (*Model, error) {
 		return nil, fmt.Errorf("slab caches: %w", err)
 	}
 	m.slub = m.n.OO.Present()
+	m.flags = loadFlags(k)
 	var err error
 	if m.slub {
 		err = k.Bind(&m.sub)

@@ -21,17 +21,20 @@ type Track struct {
 	Err   error    // why there is no stack though there should be
 }
 
+// TrackNeeds are the members of struct track.
+type TrackNeeds struct {
+	Size kernel.Size  `need:"track"`
+	Addr kernel.Field `need:"track.addr"`
+	CPU  kernel.Field `need:"track.cpu"`
+	PID  kernel.Field `need:"track.pid"`
+	When kernel.Field `need:"track.when"`
+}
+
 type trackNeeds struct {
-	Size   kernel.Size  `need:"track"`
-	Addr   kernel.Field `need:"track.addr"`
-	CPU    kernel.Field `need:"track.cpu"`
-	PID    kernel.Field `need:"track.pid"`
-	When   kernel.Field `need:"track.when"`
 	Addrs  kernel.Field `need:"?track.addrs"`  // until 5.16 the stack itself
 	Handle kernel.Field `need:"?track.handle"` // since then a number in the stack depot
 
-	Inuse   kernel.Field `need:"kmem_cache.inuse"`
-	Jiffies kernel.Sym   `need:"?jiffies_64|jiffies"`
+	Jiffies kernel.Sym `need:"?jiffies_64|jiffies"`
 
 	// The depot (lib/stackdepot.c): stacks in pools, by pool and offset.
 	Pools   kernel.Sym   `need:"?stack_pools|stack_slabs"`
@@ -46,6 +49,7 @@ type trackNeeds struct {
 // tracker reads tracks.
 type tracker struct {
 	once    sync.Once
+	record  TrackNeeds
 	n       trackNeeds
 	err     error
 	pools   uint64 // of the array of pointers to pools
@@ -65,11 +69,12 @@ const (
 func (m *Model) tracker() *tracker {
 	t := &m.tracks
 	t.once.Do(func() {
-		if t.err = m.k.Bind(&t.n); t.err != nil {
+		if t.err = m.k.Bind(&t.record); t.err != nil {
 			return
 		}
-		if t.n.Size <= 0 || t.n.Size > maxTrack {
-			t.err = fmt.Errorf("struct track has %d bytes", t.n.Size)
+		_ = m.k.Bind(&t.n) // all optional
+		if t.record.Size <= 0 || t.record.Size > maxTrack {
+			t.err = fmt.Errorf("struct track has %d bytes", t.record.Size)
 			return
 		}
 		if t.n.Jiffies != 0 {
@@ -86,6 +91,29 @@ func (m *Model) tracker() *tracker {
 	return t
 }
 
+// Behind is where SLUB keeps what lies behind the data of an object, from its
+// start ("Object layout", mm/slub.c): inuse is where the free pointer is if it is
+// not in the object, tracks where the records of the last allocation and the last
+// release follow. With an error they are what the size of the objects says.
+func (c *Cache) Behind() (inuse, tracks int64, err error) {
+	inuse = c.ObjectSize
+	v, err := c.m.sub.CacheUse.Uint(c.m.k, c.Addr)
+	if err == nil {
+		inuse = int64(uint32(v))
+	}
+	if tracks = inuse; c.link >= inuse {
+		tracks += 8
+	}
+	return inuse, tracks, err
+}
+
+// TrackLayout is how records of users are laid out, and jiffies when the kernel
+// died, 0 if they are not known.
+func (m *Model) TrackLayout() (*TrackNeeds, uint64, error) {
+	t := m.tracker()
+	return &t.record, t.jiffies, t.err
+}
+
 // Tracks are the records of the object's last allocation and last release, those
 // that there are; ErrNoTracks if its cache keeps none.
 func (o *Object) Tracks() ([]Track, error) {
@@ -93,22 +121,18 @@ func (o *Object) Tracks() ([]Track, error) {
 		return nil, errors.New("no object")
 	}
 	c := o.Slab.Cache
-	if !c.m.slub || c.Flags&c.m.storeUser() == 0 {
+	if !c.m.slub || c.Flags&c.m.flags.StoreUser == 0 {
 		return nil, ErrNoTracks
 	}
 	t := c.m.tracker()
 	if t.err != nil {
 		return nil, t.err
 	}
-	inuse, err := t.n.Inuse.Uint(c.m.k, c.Addr)
+	_, from, err := c.Behind()
 	if err != nil {
 		return nil, err
 	}
-	from := int64(uint32(inuse))
-	if c.link >= from {
-		from += 8 // the free pointer is in front
-	}
-	size := int64(t.n.Size)
+	size := int64(t.record.Size)
 	if from+2*size > c.Size {
 		return nil, fmt.Errorf("records of users at %d in objects of %d bytes", from, c.Size)
 	}
@@ -128,8 +152,8 @@ func (o *Object) Tracks() ([]Track, error) {
 
 // read decodes a record; ok is false if it was never written.
 func (t *tracker) read(m *Model, b []byte) (r Track, ok bool) {
-	n := &t.n
-	r = Track{Addr: n.Addr.In(b), CPU: int(int32(n.CPU.In(b))), PID: int(int32(n.PID.In(b))), When: n.When.In(b)}
+	n, f := &t.n, &t.record
+	r = Track{Addr: f.Addr.In(b), CPU: int(int32(f.CPU.In(b))), PID: int(int32(f.PID.In(b))), When: f.When.In(b)}
 	if r.Addr == 0 {
 		return r, false
 	}

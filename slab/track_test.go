@@ -3,7 +3,6 @@ package slab
 import (
 	"errors"
 	"slices"
-	"strings"
 	"testing"
 )
 
@@ -21,7 +20,7 @@ func TestTracks(t *testing.T) {
 		pool   = directMap + 0x30000
 		handle = 1 | 3<<17 // of pool 0, at 3<<4
 	)
-	f := newFake(t, strings.Replace(oldSLUB, "unsigned int red_left_pad;", "unsigned int red_left_pad; unsigned int inuse;", 1)+trackDecl, size, 16, 0)
+	f := newFake(t, oldSLUB+trackDecl, size, 16, 0)
 	k := f.Kernel
 	m := func() *Model {
 		k.Put(cacheAt, "kmem_cache.offset", object)

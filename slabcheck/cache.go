@@ -157,7 +157,7 @@ func (c *cacheCheck) subFields(buf []byte, size, objectSize uint64) {
 	n, flags := &c.sub, c.n.Flags.In(buf)
 	inuse := uint64(uint32(n.CacheUse.In(buf)))
 	want := roundUp(objectSize, 8)
-	if want == objectSize && flags&c.flags.redZone != 0 {
+	if want == objectSize && flags&c.flags.RedZone != 0 {
 		want += 8
 	}
 	if inuse != want {
@@ -169,20 +169,20 @@ func (c *cacheCheck) subFields(buf []byte, size, objectSize uint64) {
 		c.add(c.member(CacheOffset, &n.Offset, buf, "the free pointer is at %d in objects %d bytes apart", link, size))
 	case link > inuse:
 		c.add(c.member(CacheOffset, &n.Offset, buf, "the free pointer is at %d, behind metadata that begins at %d", link, inuse).want(inuse))
-	case flags&c.flags.poison != 0 && link < inuse:
+	case flags&c.flags.Poison != 0 && link < inuse:
 		c.add(c.member(CacheOffset, &n.Offset, buf, "the free pointer is at %d, in an object that is poisoned up to %d", link, inuse).want(inuse))
 	}
 	if n.RedLeft.Present() && c.n.Align.Present() {
 		left, wantLeft := uint64(uint32(n.RedLeft.In(buf))), uint64(0)
-		if align := uint64(uint32(c.n.Align.In(buf))); flags&c.flags.redZone != 0 && align != 0 {
+		if align := uint64(uint32(c.n.Align.In(buf))); flags&c.flags.RedZone != 0 && align != 0 {
 			wantLeft = roundUp(8, align)
 		}
 		if left != wantLeft {
 			c.add(c.member(CacheOffset, &n.RedLeft, buf, "the red zone in front has %d bytes", left).want(wantLeft))
 		}
 	}
-	oo := n.OO.In(buf) & 0xffffffff
-	c.orderObjects(&n.OO, buf, oo, size)
+	oo := c.n.OO.In(buf) & 0xffffffff
+	c.orderObjects(&c.n.OO, buf, oo, size)
 	if n.Min.Present() {
 		least := n.Min.In(buf) & 0xffffffff
 		c.orderObjects(&n.Min, buf, least, size)

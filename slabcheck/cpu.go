@@ -76,10 +76,12 @@ func (c *cacheCheck) cpuWrong() int {
 }
 
 func (c *cacheCheck) cpuPointerAt() uint64 {
-	if !c.sub.CachePtr.Present() {
-		return 0
+	for _, f := range [...]*kernel.Field{&c.sub.PerCPU, &c.sub.Sheaves} {
+		if f.Present() {
+			return f.At(c.Addr)
+		}
 	}
-	return c.sub.CachePtr.At(c.Addr)
+	return 0
 }
 
 // tidMask are the bits of a transaction number that are the CPU's: it grows by a

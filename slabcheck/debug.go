@@ -21,27 +21,21 @@ const (
 // debugLayout is where the debugging data of an object is (mm/slub.c, "Object
 // layout"), from the object's start.
 type debugLayout struct {
-	left, size, inuse, info, tracks, orig, end, whole int64
+	left, size, inuse, tracks, orig, end, whole int64
 }
 
 func (c *cacheCheck) debugging() bool {
-	return c.slub && c.Flags&(c.flags.redZone|c.flags.poison|c.flags.storeUser) != 0
+	return c.slub && c.Flags&(c.flags.RedZone|c.flags.Poison|c.flags.StoreUser) != 0
 }
 
 func (c *cacheCheck) debugLayout() debugLayout {
 	l := c.Layout()
-	d := debugLayout{left: l.Lead, size: c.ObjectSize, inuse: c.ObjectSize, whole: c.Size - l.Lead}
-	if v, err := c.sub.CacheUse.Uint(c.k, c.Addr); err == nil {
-		d.inuse = int64(uint32(v))
-	}
-	d.info = d.inuse
-	if l.Link >= d.inuse {
-		d.info += 8
-	}
-	d.tracks = d.info
-	d.end = d.info
-	if c.Flags&c.flags.storeUser != 0 {
-		d.end += 2 * int64(c.tracks().Size)
+	d := debugLayout{left: l.Lead, size: c.ObjectSize, whole: c.Size - l.Lead}
+	d.inuse, d.tracks, _ = c.Behind()
+	d.end = d.tracks
+	if c.Flags&c.flags.StoreUser != 0 {
+		track, _ := c.tracks()
+		d.end += 2 * int64(track.Size)
 		d.orig = d.end
 		d.end += int64(c.origLen)
 	}
@@ -52,7 +46,7 @@ func (c *cacheCheck) debugLayout() debugLayout {
 // bytes the size that was asked for takes, and whether what kmalloc gave beyond
 // it is a red zone. Most objects tell.
 func (c *cacheCheck) learnDebug() {
-	if !c.debugging() || c.Flags&c.flags.kmalloc == 0 || c.Flags&c.flags.storeUser == 0 {
+	if !c.debugging() || c.Flags&c.flags.Kmalloc == 0 || c.Flags&c.flags.StoreUser == 0 {
 		return
 	}
 	d := c.debugLayout()
@@ -148,7 +142,7 @@ func (c *cacheCheck) debugSlab(s *slabRec, free objectSet, broken bool) {
 		o.trackRecords()
 		o.link()
 	}
-	if c.Flags&c.flags.poison != 0 {
+	if c.Flags&c.flags.Poison != 0 {
 		c.slabPadding(s, buf)
 	}
 }
@@ -233,7 +227,7 @@ type objectBytes struct {
 // guess decides whether an object is free where the lists cannot: by its red zone.
 func (o *objectBytes) guess() {
 	o.sure = Likely
-	if o.c.Flags&o.c.flags.redZone == 0 {
+	if o.c.Flags&o.c.flags.RedZone == 0 {
 		return
 	}
 	z := o.part(o.d.size, o.d.inuse)
@@ -271,8 +265,8 @@ func (o *objectBytes) check(r *Rule, from, to int64, fill byte, what string) {
 
 func (o *objectBytes) zones() {
 	c := o.c
-	if c.Flags&c.flags.redZone == 0 {
-		if c.Flags&c.flags.poison != 0 {
+	if c.Flags&c.flags.RedZone == 0 {
+		if c.Flags&c.flags.Poison != 0 {
 			o.check(PadAlign, o.d.size, o.d.inuse, poisonInuse, "padding behind the data of")
 		}
 		return
@@ -336,7 +330,7 @@ func (o *objectBytes) asked() (int64, bool) {
 
 func (o *objectBytes) poison() {
 	c := o.c
-	if !o.free || c.Flags&c.flags.objPoison == 0 || c.Flags&c.flags.poison == 0 || o.d.size < 1 || c.n.Kasan.Present() {
+	if !o.free || c.Flags&c.flags.ObjPoison == 0 || c.Flags&c.flags.Poison == 0 || o.d.size < 1 || c.n.Kasan.Present() {
 		return
 	}
 	from, to := int64(0), o.d.size-1
@@ -349,10 +343,10 @@ func (o *objectBytes) poison() {
 
 func (o *objectBytes) padding() {
 	c := o.c
-	if c.Flags&c.flags.poison == 0 || c.n.Kasan.Present() {
+	if c.Flags&c.flags.Poison == 0 || c.n.Kasan.Present() {
 		return
 	}
-	if c.Flags&c.flags.kmalloc != 0 && c.Flags&c.flags.storeUser != 0 && c.origLen == 0 {
+	if c.Flags&c.flags.Kmalloc != 0 && c.Flags&c.flags.StoreUser != 0 && c.origLen == 0 {
 		return // where it begins is not known
 	}
 	o.check(PadObject, o.d.end+c.extInObject(o.s), o.d.whole, poisonInuse, "padding at the end of")
@@ -376,7 +370,7 @@ func (o *objectBytes) link() {
 	if _, ok := o.s.Index(to); ok || to == 0 {
 		return
 	}
-	if c.Flags&c.flags.poison != 0 && other(b, poisonInuse) < 0 {
+	if c.Flags&c.flags.Poison != 0 && other(b, poisonInuse) < 0 {
 		return // it never was on a list
 	}
 	f := finding(FreePointer, "the free pointer of allocated object %#x leads to %#x, no object of the slab", at, to)
@@ -388,7 +382,7 @@ func (o *objectBytes) link() {
 // wipesFree reports whether the cache's objects are zero when they are free
 // (slab_want_init_on_free, mm/slab.h).
 func (c *cacheCheck) wipesFree() bool {
-	if !c.wipes || c.Flags&(c.flags.byRCU|c.flags.poison) != 0 || !c.n.Ctor.Present() {
+	if !c.wipes || c.Flags&(c.flags.ByRCU|c.flags.Poison) != 0 || !c.n.Ctor.Present() {
 		return false
 	}
 	ctor, err := c.n.Ctor.Uint(c.k, c.Addr)

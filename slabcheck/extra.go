@@ -40,7 +40,7 @@ func (c *cacheCheck) extraFields(buf []byte, objectSize uint64) {
 	if !c.slub || !e.KeepSlabs.Present() || !e.Keep.Present() {
 		return
 	}
-	objects := c.sub.OO.In(buf) & 0xffff
+	objects := c.n.OO.In(buf) & 0xffff
 	if keep := e.Keep.In(buf) & 0xffffffff; objects > 0 {
 		// Slabs are taken to be half full (slub_set_cpu_partial, mm/slub.c).
 		want := (keep*2 + objects - 1) / objects

@@ -65,7 +65,7 @@ func (c *cacheCheck) nodes() {
 		if c.slub {
 			partial := c.nodeList(id, node, &c.sub.Partial, rolePartial)
 			c.nodeCount(NrPartial, id, node, &c.sub.NrPartial, partial, "slabs on the partial list")
-			if c.tracksFull() {
+			if c.TracksFull() {
 				c.nodeList(id, node, &c.sub.Full, roleFull)
 			} else {
 				c.untracked(id, node)
@@ -77,11 +77,6 @@ func (c *cacheCheck) nodes() {
 		free := c.nodeList(id, node, &c.sal.Free, roleFree)
 		c.nodeCount(NrFree, id, node, &c.sal.FreeSlabs, free, "slabs on the free list")
 	}
-}
-
-// tracksFull reports whether full slabs are on a list.
-func (c *cacheCheck) tracksFull() bool {
-	return !c.slub || c.Flags&c.flags.storeUser != 0 && c.sub.Full.Present()
 }
 
 // nodeList checks a list of slabs of a node and returns its length, -1 if that is

@@ -142,7 +142,7 @@ func (ck *checker) newStray(p *slab.Page) stray {
 // waitsForRCU reports whether the slab was given back and waits for readers: it
 // is out of all counters, and a callback lies over its links.
 func (ck *checker) waitsForRCU(p *slab.Page) bool {
-	if p.Slab.Cache.Flags&ck.flags.byRCU == 0 || !ck.n.RCUHead.Present() || !ck.n.RCUFunc.Present() {
+	if p.Slab.Cache.Flags&ck.flags.ByRCU == 0 || !ck.n.RCUHead.Present() || !ck.n.RCUFunc.Present() {
 		return false
 	}
 	at := ck.n.RCUHead.Offset + ck.n.RCUFunc.Offset

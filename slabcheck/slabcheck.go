@@ -92,7 +92,7 @@ type checker struct {
 	sub       subNeeds
 	sal       salNeeds
 	extraNeed extraNeeds
-	flags     flags
+	flags     slab.Flags
 	wipes     bool // objects are wiped when they are freed
 	cpus      []int
 
@@ -103,10 +103,7 @@ type checker struct {
 	blind   bool      // page structures are missing in the dump: there may be more slabs
 	common  common
 
-	trackOnce sync.Once
-	track     trackNeeds
-	jiffies   uint64
-	codeSeen  sync.Map // address -> whether it is code
+	codeSeen sync.Map // address -> whether it is code
 
 	findings []*Finding // of no cache
 	omitted  int
@@ -146,6 +143,7 @@ type cacheCheck struct {
 }
 
 func (ck *checker) load() error {
+	ck.n.Needs, ck.sub.SLUBNeeds, ck.sal.SLABNeeds = ck.m.Members()
 	if err := ck.k.Bind(&ck.n); err != nil {
 		return fmt.Errorf("slabcheck: %w", err)
 	}
@@ -159,7 +157,7 @@ func (ck *checker) load() error {
 		return fmt.Errorf("slabcheck: %w", err)
 	}
 	_ = ck.k.Bind(&ck.extraNeed) // all optional
-	ck.flags = ck.n.cacheFlags()
+	ck.flags = ck.m.Flags()
 	ck.wipes = ck.keyEnabled()
 	if ck.cpus, err = ck.k.PossibleCPUs(); err != nil {
 		return fmt.Errorf("slabcheck: %w", err)

@@ -176,7 +176,7 @@ func (c *cacheCheck) onList(s *slabRec, r role, free int, broken bool, here repo
 		// said already
 	case r.kind == roleNone && free > 0:
 		lost("slab %#x has %d free objects and is on no list", s.Addr, free)
-	case r.kind == roleNone && full && s.Inuse == s.Objects && c.tracksFull():
+	case r.kind == roleNone && full && s.Inuse == s.Objects && c.TracksFull():
 		lost("slab %#x is full and not on the list of full slabs", s.Addr)
 	case r.kind == rolePartial && full:
 		kind("slab %#x is on %v and has no free object", s.Addr, r)

@@ -4,31 +4,16 @@ import (
 	"bytes"
 
 	"github.com/kdive/kdive/kernel"
+	"github.com/kdive/kdive/slab"
 )
 
-// trackNeeds are of struct track (mm/slub.c).
-type trackNeeds struct {
-	Size kernel.Size  `need:"track"`
-	Addr kernel.Field `need:"track.addr"`
-	CPU  kernel.Field `need:"track.cpu"`
-	PID  kernel.Field `need:"track.pid"`
-	When kernel.Field `need:"track.when"`
-}
-
 // tracks is the layout of struct track; its size is 0 if the kernel has none.
-func (ck *checker) tracks() *trackNeeds {
-	ck.trackOnce.Do(func() {
-		if ck.k.Bind(&ck.track) != nil || ck.track.Size < 0 || ck.track.Size > 1024 {
-			ck.track.Size = 0
-		}
-		if ck.n.Jiffies != 0 {
-			var b [8]byte
-			if ck.k.Read(b[:], uint64(ck.n.Jiffies)) == nil {
-				ck.jiffies = le64(b[:])
-			}
-		}
-	})
-	return &ck.track
+func (ck *checker) tracks() (layout slab.TrackNeeds, jiffies uint64) {
+	t, now, err := ck.m.TrackLayout()
+	if err != nil {
+		return slab.TrackNeeds{}, 0
+	}
+	return *t, now
 }
 
 // maxPID is PID_MAX_LIMIT (include/linux/threads.h).
@@ -38,8 +23,8 @@ const maxPID = 4 << 20
 // task, and a time that is not to come.
 func (o *objectBytes) trackRecords() {
 	c := o.c
-	t := c.tracks()
-	if c.Flags&c.flags.storeUser == 0 || t.Size == 0 {
+	t, now := c.tracks()
+	if c.Flags&c.flags.StoreUser == 0 || t.Size == 0 {
 		return
 	}
 	for i, name := range [...]string{"allocation", "release"} {
@@ -66,8 +51,8 @@ func (o *objectBytes) trackRecords() {
 			bad(&t.CPU, "names CPU %d", cpu)
 		case pid < 0 || pid > maxPID:
 			bad(&t.PID, "names the process %d", pid)
-		case c.jiffies != 0 && int64(t.When.In(b)-c.jiffies) > 1:
-			bad(&t.When, "is of %d jiffies from now", int64(t.When.In(b)-c.jiffies))
+		case now != 0 && int64(t.When.In(b)-now) > 1:
+			bad(&t.When, "is of %d jiffies from now", int64(t.When.In(b)-now))
 		}
 	}
 }
