@@ -282,14 +282,28 @@ func (f *Func) find(pc uint64) (int32, bool) {
 }
 
 // At is the state in front of the instruction at pc; false if no path leads there.
-func (f *Func) At(pc uint64) (State, bool) {
+func (f *Func) At(pc uint64) (State, bool) { return f.state(pc, inFront) }
+
+// Interrupted is the state where an exception came in front of the instruction at
+// pc, or in the middle of it if it is one that repeats.
+func (f *Func) Interrupted(pc uint64) (State, bool) { return f.state(pc, interrupted) }
+
+// During is the state while the call at pc runs: registers as they were in front of
+// it, and of the stack what the called function cannot change.
+func (f *Func) During(pc uint64) (State, bool) { return f.state(pc, during) }
+
+func (f *Func) state(pc uint64, kind pointKind) (State, bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	i, ok := f.find(pc)
 	if !ok {
 		return State{}, false
 	}
-	return f.before(i)
+	s, ok := f.before(i)
+	if ok {
+		f.finish(&s, i, kind)
+	}
+	return s, ok
 }
 
 func (f *Func) before(i int32) (State, bool) {
@@ -319,22 +333,6 @@ func (f *Func) Call(ret uint64) (*disasm.Inst, bool) {
 		return nil, false
 	}
 	return &in.Inst, true
-}
-
-// Interrupted is the state where an exception came in front of the instruction at
-// pc, or in the middle of it if it is one that repeats.
-func (f *Func) Interrupted(pc uint64) (State, bool) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	i, ok := f.find(pc)
-	if !ok {
-		return State{}, false
-	}
-	s, ok := f.before(i)
-	if ok {
-		f.finish(&s, i, interrupted)
-	}
-	return s, ok
 }
 
 // pointKind tells apart what is asked of an instruction.
@@ -367,23 +365,6 @@ func (in *inst) repeats() bool {
 		b = b[1:]
 	}
 	return b[0] == 0xf2 || b[0] == 0xf3
-}
-
-// During is the state while the call at pc runs: registers as they were in front of
-// it, and of the stack what the called function cannot change.
-func (f *Func) During(pc uint64) (State, bool) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	i, ok := f.find(pc)
-	if !ok {
-		return State{}, false
-	}
-	s, ok := f.before(i)
-	if !ok {
-		return s, false
-	}
-	f.finish(&s, i, during)
-	return s, true
 }
 
 // Exits are the ways out of the function.
