@@ -73,8 +73,8 @@ type Model struct {
 	k     kernel.View
 	w     *walk.Walker
 	n     needs
-	files fileBinding
-	msgs  messageBinding
+	files kernel.Bound[fileNeeds]
+	msgs  kernel.Bound[messageNeeds]
 }
 
 // Load binds the layouts. It reads no memory.

@@ -205,13 +205,11 @@ func TestMessages(t *testing.T) {
 }
 
 func msgHead(t *testing.T, m *Model) int {
-	for range m.Messages(&Queue{}, 0) {
-		break
+	n, err := m.msgs.Get(m.k)
+	if err != nil {
+		t.Fatal(err)
 	}
-	if m.msgs.err != nil {
-		t.Fatal(m.msgs.err)
-	}
-	return int(m.msgs.n.Head)
+	return int(n.Head)
 }
 
 func TestNamespace(t *testing.T) {

@@ -3,7 +3,6 @@ package ipc
 import (
 	"fmt"
 	"iter"
-	"sync"
 
 	"github.com/kdive/kdive/kernel"
 )
@@ -47,13 +46,6 @@ type messageNeeds struct {
 	SegmentHead kernel.Size `need:"msg_msgseg"`
 }
 
-// messageBinding binds messageNeeds when they are first used.
-type messageBinding struct {
-	once sync.Once
-	n    messageNeeds
-	err  error
-}
-
 // Message is one message of a queue.
 type Message struct {
 	Addr uint64 // of its msg_msg
@@ -67,10 +59,9 @@ type Message struct {
 // what cannot be read of it.
 func (m *Model) Messages(q *Queue, limit int) iter.Seq2[Message, error] {
 	return func(yield func(Message, error) bool) {
-		m.msgs.once.Do(func() { m.msgs.err = m.k.Bind(&m.msgs.n) })
-		n := &m.msgs.n
-		if m.msgs.err != nil {
-			yield(Message{}, m.msgs.err)
+		n, err := m.msgs.Get(m.k)
+		if err != nil {
+			yield(Message{}, err)
 			return
 		}
 		for addr, err := range m.w.List(n.List.At(q.Addr), n.Link.Offset) {

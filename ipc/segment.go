@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"sync"
 
 	"github.com/kdive/kdive/kernel"
 )
@@ -58,21 +57,12 @@ type fileNeeds struct {
 	DataFile   kernel.Field `need:"shm_file_data.file"`
 }
 
-// fileBinding binds fileNeeds when they are first used.
-type fileBinding struct {
-	once sync.Once
-	n    fileNeeds
-	err  error
-}
-
 func (m *Model) fileNeeds() (*fileNeeds, error) {
-	m.files.once.Do(func() {
-		m.files.err = m.k.Bind(&m.files.n)
-		if n := &m.files.n; m.files.err == nil && !n.Inode.Present() && !(n.Dentry.Present() && n.DInode.Present()) {
-			m.files.err = &kernel.MissingError{Needs: []string{"file.f_inode|file.f_path.dentry"}}
-		}
-	})
-	return &m.files.n, m.files.err
+	n, err := m.files.Get(m.k)
+	if err == nil && !n.Inode.Present() && !(n.Dentry.Present() && n.DInode.Present()) {
+		err = &kernel.MissingError{Needs: []string{"file.f_inode|file.f_path.dentry"}}
+	}
+	return n, err
 }
 
 // Usage is what memory a segment takes, in pages of 4 KiB.

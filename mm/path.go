@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"sync"
 
 	"github.com/kdive/kdive/kernel"
 )
@@ -24,10 +23,8 @@ type pathNeeds struct {
 
 // Paths finds the names of files.
 type Paths struct {
-	k    kernel.View
-	once sync.Once
-	n    pathNeeds
-	err  error
+	k kernel.View
+	n kernel.Bound[pathNeeds]
 }
 
 // NewPaths prepares the finding of names.
@@ -42,12 +39,12 @@ const (
 // A file on a mount that belongs to no namespace (shared memory, memfd, sockets)
 // has a name without a leading slash.
 func (p *Paths) File(addr uint64) (string, error) {
-	p.once.Do(func() { p.err = p.k.Bind(&p.n) })
-	if p.err != nil {
-		return "", p.err
+	n, err := p.n.Get(p.k)
+	if err != nil {
+		return "", err
 	}
-	mnt, err1 := p.n.Mnt.Uint(p.k, addr)
-	dentry, err2 := p.n.Dentry.Uint(p.k, addr)
+	mnt, err1 := n.Mnt.Uint(p.k, addr)
+	dentry, err2 := n.Dentry.Uint(p.k, addr)
 	if err := errors.Join(err1, err2); err != nil {
 		return "", fmt.Errorf("file at %#x: %w", addr, err)
 	}
@@ -61,16 +58,16 @@ func (p *Paths) File(addr uint64) (string, error) {
 // At is the path of a directory entry below a vfsmount, the two members of a
 // struct path.
 func (p *Paths) At(vfsmount, dentry uint64) (string, error) {
-	p.once.Do(func() { p.err = p.k.Bind(&p.n) })
-	if p.err != nil {
-		return "", p.err
+	n, err := p.n.Get(p.k)
+	if err != nil {
+		return "", err
 	}
-	return p.path(vfsmount-uint64(p.n.Vfsmount.Offset), dentry)
+	return n.path(p.k, vfsmount-uint64(n.Vfsmount.Offset), dentry)
 }
 
 // path walks up from a directory entry. With an error it returns the part of
 // the path that was read.
-func (p *Paths) path(mount, dentry uint64) (string, error) {
+func (n *pathNeeds) path(k kernel.View, mount, dentry uint64) (string, error) {
 	var parts []string
 	joined := func() string {
 		for i, j := 0, len(parts)-1; i < j; i, j = i+1, j-1 {
@@ -79,13 +76,13 @@ func (p *Paths) path(mount, dentry uint64) (string, error) {
 		return strings.Join(parts, "/")
 	}
 	for range maxElements {
-		root, err1 := p.n.Root.Uint(p.k, p.n.Vfsmount.At(mount))
-		parent, err2 := p.n.Parent.Uint(p.k, dentry)
+		root, err1 := n.Root.Uint(k, n.Vfsmount.At(mount))
+		parent, err2 := n.Parent.Uint(k, dentry)
 		if err := errors.Join(err1, err2); err != nil {
 			return joined(), err
 		}
 		if dentry != root && dentry != parent {
-			name, err := p.name(dentry)
+			name, err := n.name(k, dentry)
 			if err != nil {
 				return joined(), err
 			}
@@ -95,16 +92,16 @@ func (p *Paths) path(mount, dentry uint64) (string, error) {
 		}
 		if dentry != root {
 			// Sockets, pipes, anonymous memory: an entry of its own, in no tree.
-			name, err := p.name(dentry)
+			name, err := n.name(k, dentry)
 			if len(parts) > 0 {
 				name = strings.TrimSuffix(name, "/") // that of an entry without a known parent
 			}
 			parts = append(parts, name)
 			return joined(), err
 		}
-		up, err1 := p.n.MntParent.Uint(p.k, mount)
-		point, err2 := p.n.Mountpoint.Uint(p.k, mount)
-		ns, err3 := p.n.Namespace.Uint(p.k, mount)
+		up, err1 := n.MntParent.Uint(k, mount)
+		point, err2 := n.Mountpoint.Uint(k, mount)
+		ns, err3 := n.Namespace.Uint(k, mount)
 		if err := errors.Join(err1, err2, err3); err != nil {
 			return joined(), err
 		}
@@ -119,14 +116,14 @@ func (p *Paths) path(mount, dentry uint64) (string, error) {
 	return joined(), fmt.Errorf("more than %d elements", maxElements)
 }
 
-func (p *Paths) name(dentry uint64) (string, error) {
-	addr, err1 := p.n.Name.Uint(p.k, dentry)
-	size, err2 := p.n.NameLen.Uint(p.k, dentry)
+func (n *pathNeeds) name(k kernel.View, dentry uint64) (string, error) {
+	addr, err1 := n.Name.Uint(k, dentry)
+	size, err2 := n.NameLen.Uint(k, dentry)
 	if err := errors.Join(err1, err2); err != nil {
 		return "", err
 	}
 	b := make([]byte, min(size, maxName))
-	if err := p.k.Read(b, addr); err != nil {
+	if err := k.Read(b, addr); err != nil {
 		return "", fmt.Errorf("name of directory entry %#x: %w", dentry, err)
 	}
 	return string(b), nil

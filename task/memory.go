@@ -62,7 +62,7 @@ func (t *Table) MemoryAt(mm uint64) (*Memory, error) {
 }
 
 func (t *Table) readMemory(mm uint64) *Memory {
-	n, err := t.mmNeeds()
+	n, err := t.mmNeeds.Get(t.k)
 	if err != nil {
 		return &Memory{err: err}
 	}
@@ -152,9 +152,4 @@ func (t *Table) sharing(mm uint64) []*Task {
 		}
 	})
 	return t.byMM[mm]
-}
-
-func (t *Table) mmNeeds() (*mmNeeds, error) {
-	t.mmNeedOnce.Do(func() { t.mmNeedErr = t.k.Bind(&t.mmNeed) })
-	return &t.mmNeed, t.mmNeedErr
 }

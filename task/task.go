@@ -102,13 +102,11 @@ type Table struct {
 	children  map[uint64][]*Task
 	threads   map[int32][]*Task
 
-	memMu      sync.Mutex
-	mems       map[uint64]*Memory
-	mmNeedOnce sync.Once
-	mmNeed     mmNeeds
-	mmNeedErr  error
-	mmOnce     sync.Once
-	byMM       map[uint64][]*Task
+	memMu   sync.Mutex
+	mems    map[uint64]*Memory
+	mmNeeds kernel.Bound[mmNeeds]
+	mmOnce  sync.Once
+	byMM    map[uint64][]*Task
 }
 
 // Load reads the task table. An error means that there is none; tasks that

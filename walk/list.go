@@ -31,7 +31,7 @@ func (w *Walker) List(head uint64, offset int64, opts ...ListOption) iter.Seq2[u
 		opt |= o
 	}
 	return func(yield func(uint64, error) bool) {
-		n, err := w.lists.get(w.k)
+		n, err := w.lists.Get(w.k)
 		if err != nil {
 			yield(0, err)
 			return
@@ -111,7 +111,7 @@ type hlistNeeds struct {
 // they are walked as well.
 func (w *Walker) HList(head uint64, offset int64) iter.Seq2[uint64, error] {
 	return func(yield func(uint64, error) bool) {
-		n, err := w.hlists.get(w.k)
+		n, err := w.hlists.Get(w.k)
 		if err != nil {
 			yield(0, err)
 			return
@@ -136,7 +136,7 @@ type llistNeeds struct {
 // LList yields the objects of the lock-less list whose llist_head is at head.
 func (w *Walker) LList(head uint64, offset int64) iter.Seq2[uint64, error] {
 	return func(yield func(uint64, error) bool) {
-		n, err := w.llists.get(w.k)
+		n, err := w.llists.Get(w.k)
 		if err != nil {
 			yield(0, err)
 			return

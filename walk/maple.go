@@ -88,7 +88,7 @@ func (m *MapleNode) entry(i int) Entry {
 
 // MapleHead reads the struct maple_tree at addr.
 func (w *Walker) MapleHead(addr uint64) (MapleHead, error) {
-	n, err := w.maples.get(w.k)
+	n, err := w.maples.Get(w.k)
 	if err != nil {
 		return MapleHead{}, err
 	}
@@ -141,13 +141,17 @@ func (w *Walker) Maple(addr uint64) iter.Seq2[Entry, error] {
 // index order. An error comes with what is known of its node.
 func (w *Walker) MapleNodes(addr uint64) iter.Seq2[MapleNode, error] {
 	return func(yield func(MapleNode, error) bool) {
-		h, err := w.MapleHead(addr)
+		n, err := w.maples.Get(w.k)
+		var h MapleHead
+		if err == nil {
+			h, err = w.MapleHead(addr)
+		}
 		if err != nil {
 			yield(MapleNode{}, err)
 			return
 		}
 		if h.HasNodes() {
-			t := mapleWalk{w: w, n: &w.maples.n, yield: yield}
+			t := mapleWalk{w: w, n: n, yield: yield}
 			t.visit(h.Root, addr, MapleNode{Max: ^uint64(0)})
 		}
 	}

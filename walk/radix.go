@@ -21,7 +21,7 @@ type radixNeeds struct {
 // kernels that have one.
 func (w *Walker) Radix(addr uint64) iter.Seq2[Entry, error] {
 	return func(yield func(Entry, error) bool) {
-		n, err := w.radixs.get(w.k)
+		n, err := w.radixs.Get(w.k)
 		if err != nil {
 			yield(Entry{}, err)
 			return

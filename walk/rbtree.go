@@ -51,7 +51,7 @@ const maxRBDepth = 128
 // (*LinkError, the node follows), is reported in its place.
 func (w *Walker) RBTree(root uint64, order Order) iter.Seq2[RBNode, error] {
 	return func(yield func(RBNode, error) bool) {
-		n, err := w.rbs.get(w.k)
+		n, err := w.rbs.Get(w.k)
 		if err != nil {
 			yield(RBNode{}, err)
 			return
@@ -68,7 +68,7 @@ func (w *Walker) RBTree(root uint64, order Order) iter.Seq2[RBNode, error] {
 // RBSubtree is RBTree for the tree below the rb_node at node, itself included.
 func (w *Walker) RBSubtree(node uint64, order Order) iter.Seq2[RBNode, error] {
 	return func(yield func(RBNode, error) bool) {
-		n, err := w.rbs.get(w.k)
+		n, err := w.rbs.Get(w.k)
 		if err != nil {
 			yield(RBNode{}, err)
 			return

@@ -11,7 +11,6 @@ package walk
 import (
 	"encoding/binary"
 	"fmt"
-	"sync"
 
 	"github.com/kdive/kdive/kernel"
 	"github.com/kdive/kdive/value"
@@ -21,31 +20,19 @@ import (
 type Walker struct {
 	k kernel.View
 
-	lists  bound[listNeeds]
-	hlists bound[hlistNeeds]
-	llists bound[llistNeeds]
-	rbs    bound[rbNeeds]
-	xas    bound[xaNeeds]
-	radixs bound[radixNeeds]
-	idrs   bound[idrNeeds]
-	layers bound[layerNeeds]
-	maples bound[mapleNeeds]
+	lists  kernel.Bound[listNeeds]
+	hlists kernel.Bound[hlistNeeds]
+	llists kernel.Bound[llistNeeds]
+	rbs    kernel.Bound[rbNeeds]
+	xas    kernel.Bound[xaNeeds]
+	radixs kernel.Bound[radixNeeds]
+	idrs   kernel.Bound[idrNeeds]
+	layers kernel.Bound[layerNeeds]
+	maples kernel.Bound[mapleNeeds]
 }
 
 // New makes a Walker for k.
 func New(k kernel.View) *Walker { return &Walker{k: k} }
-
-// bound is a set of needs, bound when first used.
-type bound[T any] struct {
-	once sync.Once
-	n    T
-	err  error
-}
-
-func (b *bound[T]) get(k kernel.View) (*T, error) {
-	b.once.Do(func() { b.err = k.Bind(&b.n) })
-	return &b.n, b.err
-}
 
 // LoopError says that a walk came to a node a second time.
 type LoopError struct {

@@ -63,7 +63,7 @@ const maxXADepth = 64
 // not come at all. A node that cannot be read is an error, the rest goes on.
 func (w *Walker) XArray(addr uint64) iter.Seq2[Entry, error] {
 	return func(yield func(Entry, error) bool) {
-		n, err := w.xas.get(w.k)
+		n, err := w.xas.Get(w.k)
 		if err != nil {
 			yield(Entry{}, err)
 			return
@@ -81,7 +81,7 @@ func (w *Walker) XArray(addr uint64) iter.Seq2[Entry, error] {
 // its first one.
 func (w *Walker) XANode(addr uint64) iter.Seq2[Entry, error] {
 	return func(yield func(Entry, error) bool) {
-		n, err := w.xas.get(w.k)
+		n, err := w.xas.Get(w.k)
 		if err != nil {
 			yield(Entry{}, err)
 			return
@@ -170,9 +170,9 @@ type idrNeeds struct {
 // IDR yields the entries of the struct idr at addr; indices are identifiers.
 func (w *Walker) IDR(addr uint64) iter.Seq2[Entry, error] {
 	return func(yield func(Entry, error) bool) {
-		n, err := w.idrs.get(w.k)
+		n, err := w.idrs.Get(w.k)
 		if err != nil {
-			if layers, lerr := w.layers.get(w.k); lerr == nil {
+			if layers, lerr := w.layers.Get(w.k); lerr == nil {
 				w.layeredIDR(layers, addr, yield)
 				return
 			}
@@ -199,8 +199,8 @@ func (w *Walker) IDR(addr uint64) iter.Seq2[Entry, error] {
 // Indexed yields the entries of the xarray at addr, or of the radix tree there
 // on kernels that have their own struct for that.
 func (w *Walker) Indexed(addr uint64) iter.Seq2[Entry, error] {
-	if _, err := w.xas.get(w.k); err != nil {
-		if _, rerr := w.radixs.get(w.k); rerr == nil {
+	if _, err := w.xas.Get(w.k); err != nil {
+		if _, rerr := w.radixs.Get(w.k); rerr == nil {
 			return w.Radix(addr)
 		}
 	}
