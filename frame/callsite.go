@@ -8,6 +8,7 @@ import (
 	"github.com/kdive/kdive/debuginfo/location"
 	"github.com/kdive/kdive/disasm"
 	"github.com/kdive/kdive/unwind"
+	"github.com/kdive/kdive/value"
 )
 
 // maxSiteEntries bounds the entries of a function that are looked through for a
@@ -148,11 +149,8 @@ func (x *machine) indirect(in *disasm.Inst) (uint64, bool) {
 			}
 			addr = base + uint64(o.Mem.Disp)
 		}
-		var b [8]byte
-		if x.Read(b[:], addr) != nil {
-			return 0, false
-		}
-		return le64(b[:]), true
+		target, err := value.Word(x, addr)
+		return target, err == nil
 	}
 	return 0, false
 }

@@ -1,13 +1,10 @@
 package frame
 
 import (
-	"encoding/binary"
 	"strings"
 
 	"github.com/kdive/kdive/disasm"
 )
-
-func le64(b []byte) uint64 { return binary.LittleEndian.Uint64(b) }
 
 // Bounds on the code that is read.
 const (

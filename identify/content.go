@@ -1,6 +1,7 @@
 package identify
 
 import (
+	"encoding/binary"
 	"fmt"
 
 	"github.com/kdive/kdive/ctype"
@@ -71,7 +72,7 @@ func (m *Model) agrees(t *ctype.Type, obj []byte) agreement {
 		if p.off+8 > int64(len(obj)) {
 			continue
 		}
-		v := le64(obj[p.off:])
+		v := binary.LittleEndian.Uint64(obj[p.off:])
 		if v == 0 {
 			continue
 		}

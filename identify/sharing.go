@@ -70,5 +70,3 @@ func (m *Model) loadShared() {
 		}
 	}
 }
-
-func le64(b []byte) uint64 { return binary.LittleEndian.Uint64(b) }

@@ -2,13 +2,13 @@ package identify
 
 import (
 	"cmp"
-	"encoding/binary"
 	"slices"
 	"sort"
 
 	"github.com/kdive/kdive/kernel"
 	"github.com/kdive/kdive/task"
 	"github.com/kdive/kdive/unwind"
+	"github.com/kdive/kdive/value"
 )
 
 // span is a stack or a CPU's area.
@@ -80,7 +80,7 @@ func (m *Model) loadSpans() {
 	cpus, _ := m.k.PossibleCPUs()
 	_ = m.k.Bind(&m.perCPU) // nothing is required
 	unit := uint64(m.perCPU.End - m.perCPU.Start)
-	if n, err := m.word(uint64(m.perCPU.UnitSize)); err == nil && m.perCPU.UnitSize != 0 {
+	if n, err := value.Word(m.k, uint64(m.perCPU.UnitSize)); err == nil && m.perCPU.UnitSize != 0 {
 		if n = uint64(uint32(n)); n > unit && n < maxUnit {
 			unit = n
 		}
@@ -125,11 +125,4 @@ func disjoint(s []span) []span {
 		}
 	}
 	return out
-}
-
-// word reads 8 bytes of kernel memory.
-func (m *Model) word(addr uint64) (uint64, error) {
-	var b [8]byte
-	err := m.k.Read(b[:], addr)
-	return binary.LittleEndian.Uint64(b[:]), err
 }

@@ -2,12 +2,10 @@ package ipc
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"slices"
 
-	"github.com/kdive/kdive/kernel"
 	"github.com/kdive/kdive/mm"
 	"github.com/kdive/kdive/task"
 )
@@ -125,10 +123,4 @@ func (a *attacher) area(x *task.Task, area *mm.Area, exiting bool) error {
 	at.ID = int32(id)
 	a.found[file] = append(a.found[file], at)
 	return nil
-}
-
-func readWord(k kernel.View, addr uint64) (uint64, error) {
-	var b [8]byte
-	err := k.Read(b[:], addr)
-	return binary.LittleEndian.Uint64(b[:]), err
 }

@@ -5,6 +5,7 @@ import (
 	"iter"
 
 	"github.com/kdive/kdive/kernel"
+	"github.com/kdive/kdive/value"
 )
 
 // Queue is one msg_queue.
@@ -111,7 +112,7 @@ func (n *messageNeeds) read(k kernel.View, addr uint64, limit int) (Message, err
 			return msg, fmt.Errorf("message %#x: it ends after %d of %d bytes", addr, len(msg.Data), msg.Size)
 		}
 		at, head = next, uint64(n.SegmentHead)
-		if next, err = readWord(k, at); err != nil {
+		if next, err = value.Word(k, at); err != nil {
 			return msg, fmt.Errorf("message %#x: %w", addr, err)
 		}
 	}

@@ -1,7 +1,6 @@
 package kernel
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"reflect"
@@ -91,9 +90,7 @@ func (f *Field) readSize() int64 {
 }
 
 func (f *Field) decode(b []byte) uint64 {
-	var v [8]byte
-	copy(v[:], b)
-	u := binary.LittleEndian.Uint64(v[:])
+	u := value.Number(b)
 	bits := f.readSize() * 8
 	if f.bits > 0 {
 		u, bits = u>>f.bitOff, f.bits

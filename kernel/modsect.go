@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 )
@@ -153,7 +154,8 @@ func (m *Module) BuildID() ([]byte, error) {
 // gnuBuildID finds the NT_GNU_BUILD_ID note in a note section.
 func gnuBuildID(b []byte) []byte {
 	for len(b) >= 12 {
-		namesz, descsz, typ := le32(b), le32(b[4:]), le32(b[8:])
+		le := binary.LittleEndian
+		namesz, descsz, typ := le.Uint32(b), le.Uint32(b[4:]), le.Uint32(b[8:])
 		name := uint64(12)
 		desc := name + uint64(namesz+3)&^3
 		end := desc + uint64(descsz)
@@ -170,10 +172,6 @@ func gnuBuildID(b []byte) []byte {
 		b = b[next:]
 	}
 	return nil
-}
-
-func le32(b []byte) uint32 {
-	return uint32(b[0]) | uint32(b[1])<<8 | uint32(b[2])<<16 | uint32(b[3])<<24
 }
 
 func allZero(b []byte) bool {

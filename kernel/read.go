@@ -3,14 +3,12 @@ package kernel
 import (
 	"bytes"
 	"encoding/binary"
+
+	"github.com/kdive/kdive/value"
 )
 
 // U64 reads 8 bytes of kernel virtual memory, little endian.
-func (k *Kernel) U64(vaddr uint64) (uint64, error) {
-	var b [8]byte
-	err := k.Read(b[:], vaddr)
-	return binary.LittleEndian.Uint64(b[:]), err
-}
+func (k *Kernel) U64(vaddr uint64) (uint64, error) { return value.Word(k, vaddr) }
 
 // U32 reads 4 bytes.
 func (k *Kernel) U32(vaddr uint64) (uint32, error) {

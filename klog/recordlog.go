@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/kdive/kdive/value"
 )
 
 // The record log of kernels before 5.10 (kernel/printk/printk.c): headers of
@@ -93,7 +95,7 @@ func (l *recordLog) open(s *source, logBuf uint64) (first, next, seq uint64, err
 	size := read("log_buf_len", 4, true)
 	first, next = read("log_first_idx", 4, true), read("log_next_idx", 4, true)
 	seq = read("log_first_seq", 8, false)
-	base, werr := s.word(logBuf)
+	base, werr := value.Word(s.k, logBuf)
 	if err == nil && werr != nil {
 		err = fmt.Errorf("kernel log: log_buf: %w", werr)
 	}

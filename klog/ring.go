@@ -3,6 +3,8 @@ package klog
 import (
 	"fmt"
 	"sort"
+
+	"github.com/kdive/kdive/value"
 )
 
 // The lock-less ring (kernel/printk/printk_ringbuffer.h): an array of
@@ -109,7 +111,7 @@ func (r *ring) scan(yield func(Record, error) bool) {
 }
 
 func openRing(s *source, prb uint64) (*ring, error) {
-	rb, err := s.word(prb)
+	rb, err := value.Word(s.k, prb)
 	if err != nil {
 		return nil, fmt.Errorf("kernel log: prb: %w", err)
 	}

@@ -1,11 +1,11 @@
 package klog
 
 import (
-	"encoding/binary"
 	"fmt"
 	"strings"
 
 	"github.com/kdive/kdive/kernel"
+	"github.com/kdive/kdive/value"
 	"github.com/kdive/kdive/vmcore"
 )
 
@@ -79,9 +79,7 @@ func at(off, size int) getter {
 		if off < 0 || off+size > len(obj) {
 			return 0
 		}
-		var b [8]byte
-		copy(b[:], obj[off:off+size])
-		return binary.LittleEndian.Uint64(b[:])
+		return value.Number(obj[off : off+size])
 	}
 }
 
@@ -139,11 +137,4 @@ func (s *source) err() error {
 		return nil
 	}
 	return fmt.Errorf("kernel log: neither debug info nor VMCOREINFO knows %s", strings.Join(s.missing, ", "))
-}
-
-// word reads a pointer or an unsigned long.
-func (s *source) word(addr uint64) (uint64, error) {
-	var b [8]byte
-	err := s.k.Read(b[:], addr)
-	return binary.LittleEndian.Uint64(b[:]), err
 }

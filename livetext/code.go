@@ -1,12 +1,12 @@
 package livetext
 
 import (
-	"encoding/binary"
 	"regexp"
 	"strconv"
 	"strings"
 
 	"github.com/kdive/kdive/disasm"
+	"github.com/kdive/kdive/value"
 )
 
 // decode decodes code as if it stood at a link-time address.
@@ -128,9 +128,8 @@ func (m *Model) target(at uint64, code []byte) (uint64, bool) {
 
 // word reads a word of the dump at a link-time address.
 func (m *Model) word(link uint64) (uint64, bool) {
-	var b [8]byte
-	err := m.k.Read(b[:], link+m.slide)
-	return binary.LittleEndian.Uint64(b[:]), err == nil
+	v, err := value.Word(m.k, link+m.slide)
+	return v, err == nil
 }
 
 func (m *Model) name(addr uint64) string {

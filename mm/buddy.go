@@ -6,6 +6,7 @@ import (
 	"iter"
 
 	"github.com/kdive/kdive/kernel"
+	"github.com/kdive/kdive/value"
 	"github.com/kdive/kdive/walk"
 )
 
@@ -163,7 +164,7 @@ func (b *Buddy) readNames() {
 		return
 	}
 	for i := range uint64(max(0, min(b.n.List.Type.Underlying().Count(), maxTypes))) {
-		name, err := readPointer(b.k, uint64(b.n.Names)+i*8)
+		name, err := value.Word(b.k, uint64(b.n.Names)+i*8)
 		if err != nil {
 			return
 		}

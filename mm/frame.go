@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/kdive/kdive/kernel"
+	"github.com/kdive/kdive/value"
 )
 
 // frameNeeds are what page structures say beyond Page, of
@@ -56,7 +57,7 @@ func (p *Pages) know() *frames {
 		}
 		f.end = 1 << (52 - kernel.PageShift)
 		if f.n.MaxPFN != 0 {
-			if n, err := readPointer(p.k, uint64(f.n.MaxPFN)); err == nil && n != 0 {
+			if n, err := value.Word(p.k, uint64(f.n.MaxPFN)); err == nil && n != 0 {
 				f.end = min(n, f.end)
 			}
 		}

@@ -9,6 +9,7 @@ import (
 	"github.com/kdive/kdive/ctype"
 	"github.com/kdive/kdive/fault"
 	"github.com/kdive/kdive/kernel"
+	"github.com/kdive/kdive/value"
 	"github.com/kdive/kdive/walk"
 )
 
@@ -90,7 +91,7 @@ func (l *LRUs) Vecs(ctx context.Context) ([]*LRUVec, error) {
 	root := uint64(0)
 	if n.Root != 0 && n.Info.Present() && n.Of.Present() {
 		var err error
-		if root, err = readPointer(l.k, uint64(n.Root)); err != nil {
+		if root, err = value.Word(l.k, uint64(n.Root)); err != nil {
 			return nil, fmt.Errorf("root_mem_cgroup: %w", err)
 		}
 	}
@@ -125,7 +126,7 @@ func (l *LRUs) Vecs(ctx context.Context) ([]*LRUVec, error) {
 		}
 		name := l.cgroupName(group)
 		for _, id := range nodes {
-			info, err := readPointer(l.k, n.Info.At(group)+uint64(id)*8)
+			info, err := value.Word(l.k, n.Info.At(group)+uint64(id)*8)
 			if err != nil {
 				errs.Add(fmt.Errorf("mem_cgroup %#x: %w", group, err))
 				continue
@@ -190,7 +191,7 @@ func (l *LRUs) Lists(v *LRUVec) ([]LRUList, error) {
 	var lists []LRUList
 	for i, name := range l.names {
 		head := l.n.Lists.At(v.Addr) + uint64(i)*uint64(l.n.Head)
-		if next, err := readPointer(l.k, head); err == nil && next == noList {
+		if next, err := value.Word(l.k, head); err == nil && next == noList {
 			continue
 		}
 		lists = append(lists, LRUList{Vec: v, Addr: head, Name: name,

@@ -7,6 +7,7 @@ import (
 
 	"github.com/kdive/kdive/ctype"
 	"github.com/kdive/kdive/kernel"
+	"github.com/kdive/kdive/value"
 	"github.com/kdive/kdive/walk"
 )
 
@@ -85,7 +86,7 @@ func (s *Sections) MemoryBlocks() ([]MemoryBlock, error) {
 	}
 	size := uint64(0)
 	if n.BlockSize != 0 {
-		if size, err = readPointer(s.k, uint64(n.BlockSize)); err != nil {
+		if size, err = value.Word(s.k, uint64(n.BlockSize)); err != nil {
 			return nil, fmt.Errorf("memory_block_size_probed: %w", err)
 		}
 	}
@@ -116,7 +117,7 @@ func (n *blockNeeds) private(k kernel.View) (uint64, error) {
 	if n.Kset == 0 || !n.KsetList.Present() || !n.KobjEntry.Present() || !n.PrivKobj.Present() {
 		return 0, errors.New("the bus of memory devices cannot be found in this kernel")
 	}
-	kset, err := readPointer(k, uint64(n.Kset))
+	kset, err := value.Word(k, uint64(n.Kset))
 	if err != nil {
 		return 0, fmt.Errorf("bus_kset: %w", err)
 	}

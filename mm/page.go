@@ -1,12 +1,12 @@
 package mm
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 
 	"github.com/kdive/kdive/fault"
 	"github.com/kdive/kdive/kernel"
+	"github.com/kdive/kdive/value"
 )
 
 type pageNeeds struct {
@@ -56,13 +56,13 @@ func LoadPages(k kernel.View) (*Pages, error) {
 	}
 	switch {
 	case p.n.Base != 0:
-		base, err := readPointer(k, uint64(p.n.Base))
+		base, err := value.Word(k, uint64(p.n.Base))
 		if err != nil {
 			return nil, fmt.Errorf("vmemmap_base: %w", err)
 		}
 		p.bases = []uint64{base}
 	case p.n.Map != 0: // one array for all of memory
-		base, err := readPointer(k, uint64(p.n.Map))
+		base, err := value.Word(k, uint64(p.n.Map))
 		if err != nil {
 			return nil, fmt.Errorf("mem_map: %w", err)
 		}
@@ -72,12 +72,6 @@ func LoadPages(k kernel.View) (*Pages, error) {
 	}
 	p.flags.load(k)
 	return p, nil
-}
-
-func readPointer(k kernel.View, addr uint64) (uint64, error) {
-	var b [8]byte
-	err := k.Read(b[:], addr)
-	return binary.LittleEndian.Uint64(b[:]), err
 }
 
 // At is the page structure of the page that holds physical address paddr. An

@@ -8,6 +8,7 @@ import (
 	"github.com/kdive/kdive/ctype"
 	"github.com/kdive/kdive/fault"
 	"github.com/kdive/kdive/kernel"
+	"github.com/kdive/kdive/value"
 )
 
 // sectionNeeds are of include/linux/mmzone.h.
@@ -148,7 +149,7 @@ func (s *Sections) roots() ([]uint64, uint64, error) {
 	}
 	switch u := t.Underlying(); u.Kind() {
 	case ctype.Pointer:
-		if table, err = readPointer(s.k, table); err != nil {
+		if table, err = value.Word(s.k, table); err != nil {
 			return nil, 0, err
 		}
 	case ctype.Array:

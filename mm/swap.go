@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/kdive/kdive/kernel"
+	"github.com/kdive/kdive/value"
 )
 
 type swapNeeds struct {
@@ -23,7 +24,7 @@ func SwapFile(k kernel.View, n int) (string, error) {
 	if n < 0 || n >= maxSwapAreas {
 		return "", fmt.Errorf("no swap area %d", n)
 	}
-	info, err := readPointer(k, uint64(need.Info)+uint64(n)*8)
+	info, err := value.Word(k, uint64(need.Info)+uint64(n)*8)
 	if err == nil && info == 0 {
 		err = fmt.Errorf("the kernel has none of that number")
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/kdive/kdive/kernel"
+	"github.com/kdive/kdive/value"
 )
 
 type swapAreaNeeds struct {
@@ -45,7 +46,7 @@ func LoadSwap(k kernel.View) (Swap, error) {
 		return s, fmt.Errorf("nr_swapfiles: %w", err)
 	}
 	for i := range uint64(min(b[0], maxSwapAreas)) {
-		area, err := readPointer(k, uint64(n.Info)+i*8)
+		area, err := value.Word(k, uint64(n.Info)+i*8)
 		if err != nil {
 			return s, fmt.Errorf("swap area %d: %w", i, err)
 		}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/kdive/kdive/kernel"
+	"github.com/kdive/kdive/value"
 	"github.com/kdive/kdive/walk"
 )
 
@@ -74,7 +75,7 @@ func longAt(k kernel.View, at kernel.Sym, name string) Amount {
 	if at == 0 {
 		return Amount{Err: fmt.Errorf("no symbol %s", name)}
 	}
-	v, err := readPointer(k, uint64(at))
+	v, err := value.Word(k, uint64(at))
 	if err != nil {
 		err = fmt.Errorf("%s: %w", name, err)
 	}
@@ -142,7 +143,7 @@ func swapCache(k kernel.View) (int64, error) {
 		if count == 0 {
 			continue
 		}
-		at, err := readPointer(k, uint64(n.Spaces)+i*8)
+		at, err := value.Word(k, uint64(n.Spaces)+i*8)
 		for j := uint64(0); err == nil && at != 0 && j < uint64(min(count, 1<<20)); j++ {
 			var pages uint64
 			pages, err = n.Pages.Uint(k, at+j*uint64(n.Size))
@@ -173,7 +174,7 @@ func buffers(k kernel.View) Amount {
 	if err := k.Bind(&n); err != nil {
 		return Amount{Err: fmt.Errorf("block devices: %w", err)}
 	}
-	super, err := readPointer(k, uint64(n.Super))
+	super, err := value.Word(k, uint64(n.Super))
 	if err != nil || super == 0 {
 		return Amount{Err: err}
 	}
@@ -212,7 +213,7 @@ func (u *Usage) commit(k kernel.View, n *usageNeeds) {
 	u.CommitLimit = u.Total
 	kbytes, err := uint64(0), error(nil)
 	if n.KBytes != 0 {
-		kbytes, err = readPointer(k, uint64(n.KBytes))
+		kbytes, err = value.Word(k, uint64(n.KBytes))
 	}
 	var b [4]byte
 	switch {

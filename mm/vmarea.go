@@ -13,6 +13,7 @@ import (
 
 	"github.com/kdive/kdive/fault"
 	"github.com/kdive/kdive/kernel"
+	"github.com/kdive/kdive/value"
 	"github.com/kdive/kdive/walk"
 )
 
@@ -247,7 +248,7 @@ const maxVMNodes = 1024
 
 func (v *VMAreas) eachNode(tree func(root uint64, lazy bool) bool, yield func(areaAddr, error) bool) {
 	n := &v.n
-	array, err := readPointer(v.k, uint64(n.Nodes))
+	array, err := value.Word(v.k, uint64(n.Nodes))
 	if err != nil {
 		yield(areaAddr{}, fmt.Errorf("vmap_nodes: %w", err))
 		return

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/kdive/kdive/kernel"
+	"github.com/kdive/kdive/value"
 )
 
 // statNeeds are of include/linux/vmstat.h and mmzone.h.
@@ -140,7 +141,7 @@ func (s *Stats) Find(name string) (int64, error) {
 	}{{s.n.Zone, s.zoneNames}, {s.n.All, s.zoneNames}, {s.n.Node, s.nodeNames}} {
 		for i, have := range a.names {
 			if a.at != 0 && have == name {
-				v, err := readPointer(s.k, uint64(a.at)+uint64(i)*8)
+				v, err := value.Word(s.k, uint64(a.at)+uint64(i)*8)
 				if err != nil {
 					err = fmt.Errorf("%s: %w", name, err)
 				}
@@ -280,7 +281,7 @@ func (s *Stats) Zone(z *Zone) (Watermarks, *StatGroup) {
 		if x.index < 0 || x.index*8 >= s.n.Watermark.Size() {
 			continue
 		}
-		v, err := readPointer(s.k, s.n.Watermark.At(z.Addr)+uint64(x.index)*8)
+		v, err := value.Word(s.k, s.n.Watermark.At(z.Addr)+uint64(x.index)*8)
 		if *x.to = v; err != nil {
 			g.Err = errors.Join(g.Err, fmt.Errorf("watermarks: %w", err))
 		}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/kdive/kdive/fault"
 	"github.com/kdive/kdive/kernel"
+	"github.com/kdive/kdive/value"
 )
 
 // zoneNeeds are of include/linux/mmzone.h.
@@ -101,7 +102,7 @@ func (n *zoneNeeds) nodes(k kernel.View) iter.Seq2[uint64, error] {
 			}
 		}
 		for i := range uint64(max(1, min(ids, maxNodes))) {
-			node, err := readPointer(k, uint64(n.Nodes)+i*8)
+			node, err := value.Word(k, uint64(n.Nodes)+i*8)
 			if err != nil {
 				err = fmt.Errorf("node_data[%d]: %w", i, err)
 			} else if node == 0 {

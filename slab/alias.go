@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"github.com/kdive/kdive/kernel"
+	"github.com/kdive/kdive/value"
 	"github.com/kdive/kdive/walk"
 )
 
@@ -66,7 +67,7 @@ func (m *Model) loadAliases() {
 		if m.k.Bind(&n) != nil {
 			return
 		}
-		set, err := readWord(m.k, uint64(n.Set))
+		set, err := value.Word(m.k, uint64(n.Set))
 		if err != nil || set == 0 {
 			return
 		}

@@ -150,7 +150,7 @@ func (c *Cache) readNodes() {
 	}
 	for i := range c.node {
 		at := m.n.Node.At(c.Addr) + uint64(i)*8
-		c.node[i].node, _ = readWord(m.k, at)
+		c.node[i].node, _ = value.Word(m.k, at)
 		if node := c.node[i].node; node != 0 {
 			c.node[i].barn = m.pointer(&m.sub.NodeBarn, node)
 		}
@@ -167,18 +167,6 @@ func (m *Model) pointer(f *kernel.Field, base uint64) uint64 {
 		return 0
 	}
 	return v
-}
-
-func readWord(mem value.Memory, addr uint64) (uint64, error) {
-	var b [8]byte
-	if err := mem.Read(b[:], addr); err != nil {
-		return 0, err
-	}
-	var v uint64
-	for i := range b {
-		v |= uint64(b[i]) << (8 * i)
-	}
-	return v, nil
 }
 
 // joinFaults keeps the first few reasons.

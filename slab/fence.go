@@ -2,6 +2,7 @@ package slab
 
 import (
 	"github.com/kdive/kdive/kernel"
+	"github.com/kdive/kdive/value"
 )
 
 // fence is the pool of guarded objects, one in a page, with unmapped pages
@@ -36,13 +37,13 @@ func (m *Model) loadFence() *fence {
 		return nil
 	}
 	var err error
-	if f.pool, err = readWord(m.k, uint64(f.n.Pool)); err != nil || f.pool == 0 {
+	if f.pool, err = value.Word(m.k, uint64(f.n.Pool)); err != nil || f.pool == 0 {
 		return nil
 	}
 	// An array until 6.5, since then a pointer to one.
 	f.table = uint64(f.n.Metadata)
 	if t, err := m.k.VariableType("kfence_metadata"); err == nil && t.Underlying().Size() == 8 {
-		if f.table, err = readWord(m.k, f.table); err != nil {
+		if f.table, err = value.Word(m.k, f.table); err != nil {
 			return nil
 		}
 	}

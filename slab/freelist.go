@@ -1,9 +1,10 @@
 package slab
 
 import (
-	"encoding/binary"
 	"fmt"
 	"math/bits"
+
+	"github.com/kdive/kdive/value"
 )
 
 // FreeListError is a free list that leads out of its slab, or back.
@@ -51,11 +52,11 @@ func (s *Slab) walkFree(at uint64, visit func(i int) bool) error {
 func (s *Slab) nextFree(object uint64) (uint64, error) {
 	m, c := s.Cache.m, s.Cache
 	at := object + uint64(c.link)
-	var b [8]byte
-	if err := m.k.Read(b[:], at); err != nil {
+	word, err := value.Word(m.k, at)
+	if err != nil {
 		return 0, err
 	}
-	return s.decodeLink(at, binary.LittleEndian.Uint64(b[:])), nil
+	return s.decodeLink(at, word), nil
 }
 
 // decodeLink is what the free pointer v, which is at at, leads to.

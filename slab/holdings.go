@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/kdive/kdive/kernel"
+	"github.com/kdive/kdive/value"
 )
 
 // holdings are the free objects of a cache that CPUs and nodes keep outside the
@@ -123,7 +124,7 @@ func (c *Cache) holdNode(h *holdings, node int) {
 		return
 	}
 	for other := range m.nodes {
-		alien, err := readWord(m.k, table+uint64(other)*8)
+		alien, err := value.Word(m.k, table+uint64(other)*8)
 		if err == nil && alien != 0 {
 			err = m.readArray(h, m.sal.AlienAC.At(alien), Place{AlienArray, -1, node})
 		}

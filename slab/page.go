@@ -1,13 +1,13 @@
 package slab
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"math/bits"
 	"sync/atomic"
 
 	"github.com/kdive/kdive/kernel"
+	"github.com/kdive/kdive/value"
 )
 
 // vmemmapBases are the addresses of the array of page structures when memory is
@@ -45,9 +45,9 @@ func (p *pageArray) locate(m *Model) error {
 		if s == 0 {
 			continue
 		}
-		var b [8]byte
-		if err = m.k.Read(b[:], uint64(s)); err == nil {
-			candidates = append(candidates, binary.LittleEndian.Uint64(b[:]))
+		var base uint64
+		if base, err = value.Word(m.k, uint64(s)); err == nil {
+			candidates = append(candidates, base)
 		}
 	}
 	buf := make([]byte, p.buffer)

@@ -2,10 +2,10 @@ package slab
 
 import (
 	"context"
-	"encoding/binary"
 	"math/bits"
 
 	"github.com/kdive/kdive/kernel"
+	"github.com/kdive/kdive/value"
 )
 
 // What follows is for who checks the allocator's own structures: the pieces that
@@ -55,11 +55,9 @@ func (s *Slab) FreeHead() uint64 { return s.list }
 // NextFree reads the free pointer of an object: what it leads to, and the word
 // that is in memory.
 func (s *Slab) NextFree(object uint64) (next, word uint64, err error) {
-	var b [8]byte
-	if err = s.Cache.m.k.Read(b[:], object+uint64(s.Cache.link)); err != nil {
+	if word, err = value.Word(s.Cache.m.k, object+uint64(s.Cache.link)); err != nil {
 		return 0, 0, err
 	}
-	word = binary.LittleEndian.Uint64(b[:])
 	return s.decodeLink(object+uint64(s.Cache.link), word), word, nil
 }
 

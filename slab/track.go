@@ -1,11 +1,13 @@
 package slab
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"sync"
 
 	"github.com/kdive/kdive/kernel"
+	"github.com/kdive/kdive/value"
 )
 
 // Track is who allocated or freed an object last, kept behind each object of
@@ -78,13 +80,13 @@ func (m *Model) tracker() *tracker {
 			return
 		}
 		if t.n.Jiffies != 0 {
-			t.jiffies, _ = readWord(m.k, uint64(t.n.Jiffies))
+			t.jiffies, _ = value.Word(m.k, uint64(t.n.Jiffies))
 		}
 		// An array until 6.17, since then a pointer to one.
 		t.pools = uint64(t.n.Pools)
 		for _, name := range [...]string{"stack_pools", "stack_slabs"} {
 			if v, err := m.k.VariableType(name); err == nil && v.Underlying().Size() == 8 {
-				t.pools, _ = readWord(m.k, t.pools)
+				t.pools, _ = value.Word(m.k, t.pools)
 			}
 		}
 	})
@@ -161,7 +163,7 @@ func (t *tracker) read(m *Model, b []byte) (r Track, ok bool) {
 	switch {
 	case n.Addrs.Present():
 		for o := int64(0); o+8 <= n.Addrs.Size(); o += 8 {
-			v := le(n.Addrs.Bytes(b)[o:])
+			v := value.Number(n.Addrs.Bytes(b)[o:])
 			if v == 0 {
 				break
 			}
@@ -171,13 +173,6 @@ func (t *tracker) read(m *Model, b []byte) (r Track, ok bool) {
 		r.Stack, r.Err = t.depot(m, n.Handle.In(b))
 	}
 	return r, true
-}
-
-func le(b []byte) (v uint64) {
-	for i := range min(8, len(b)) {
-		v |= uint64(b[i]) << (8 * i)
-	}
-	return v
 }
 
 // depot reads the stack that a handle stands for.
@@ -197,7 +192,7 @@ func (t *tracker) depot(m *Model, handle uint64) ([]uint64, error) {
 	if pool >= maxDepotPools {
 		return nil, fmt.Errorf("stack %#x: pool %d", handle, int64(pool))
 	}
-	base, err := readWord(m.k, t.pools+8*pool)
+	base, err := value.Word(m.k, t.pools+8*pool)
 	if err != nil || base == 0 {
 		return nil, fmt.Errorf("stack %#x: pool %d: %w", handle, pool, errors.Join(err, errors.New("none")))
 	}
@@ -218,7 +213,7 @@ func (t *tracker) depot(m *Model, handle uint64) ([]uint64, error) {
 	}
 	var stack []uint64
 	for o := 0; o < len(buf); o += 8 {
-		stack = append(stack, le(buf[o:]))
+		stack = append(stack, binary.LittleEndian.Uint64(buf[o:]))
 	}
 	return stack, nil
 }

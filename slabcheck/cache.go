@@ -5,6 +5,7 @@ import (
 
 	"github.com/kdive/kdive/kernel"
 	"github.com/kdive/kdive/slab"
+	"github.com/kdive/kdive/value"
 )
 
 // structures checks all of a cache but its slabs one by one.
@@ -292,11 +293,14 @@ func (c *cacheCheck) ownObject(addr uint64, what string, variable kernel.Sym, no
 			x.Text += ", which is free (" + place.String() + ")"
 			break
 		}
-		var b [8]byte
-		if variable == 0 || c.k.Read(b[:], uint64(variable)) != nil {
+		if variable == 0 {
 			return true
 		}
-		if w := c.m.Cache(le64(b[:])); w == nil || w == o.Slab.Cache || !c.slub {
+		cache, err := value.Word(c.k, uint64(variable))
+		if err != nil {
+			return true
+		}
+		if w := c.m.Cache(cache); w == nil || w == o.Slab.Cache || !c.slub {
 			return true
 		}
 		x.Text += ", an object of " + o.Slab.Cache.Name

@@ -7,6 +7,7 @@ import (
 
 	"github.com/kdive/kdive/kernel"
 	"github.com/kdive/kdive/slab"
+	"github.com/kdive/kdive/value"
 )
 
 // What SLUB fills memory with (include/linux/poison.h).
@@ -317,7 +318,7 @@ func (o *objectBytes) asked() (int64, bool) {
 	if b == nil {
 		return 0, false
 	}
-	v := int64(le64(b))
+	v := int64(value.Number(b))
 	if !o.free && (v < 0 || v > o.d.size) {
 		f := finding(OrigSize, "the object says that %d bytes of %d were asked for", v, o.d.size)
 		f.Slab, f.Object, f.Index = o.s.Slab, o.s.Object(o.i), o.i
@@ -364,7 +365,7 @@ func (o *objectBytes) link() {
 	if b == nil {
 		return
 	}
-	raw := le64(b)
+	raw := value.Number(b)
 	at := o.s.Object(o.i)
 	to := o.s.DecodeLink(at, raw)
 	if _, ok := o.s.Index(to); ok || to == 0 {

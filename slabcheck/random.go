@@ -1,6 +1,10 @@
 package slabcheck
 
-import "math/bits"
+import (
+	"math/bits"
+
+	"github.com/kdive/kdive/value"
+)
 
 // otherRandom looks whether the free list of a slab that breaks would be whole
 // with another number to mix free pointers with: one of its objects is the last,
@@ -15,11 +19,11 @@ func (c *cacheCheck) otherRandom(s *slabRec) {
 	words := make([]uint64, s.Objects)
 	for i := range words {
 		at := s.Object(i) + uint64(l.Link)
-		var b [8]byte
-		if c.k.Read(b[:], at) != nil {
+		word, err := value.Word(c.k, at)
+		if err != nil {
 			return
 		}
-		words[i] = le64(b[:]) ^ bits.ReverseBytes64(at) // next ^ random
+		words[i] = word ^ bits.ReverseBytes64(at) // next ^ random
 	}
 	for _, random := range words {
 		if random == l.Random || !wholeWith(s, words, random, n) {

@@ -5,6 +5,7 @@ import (
 
 	"github.com/kdive/kdive/kernel"
 	"github.com/kdive/kdive/slab"
+	"github.com/kdive/kdive/value"
 )
 
 // Flags of SLAB that are nowhere declared (mm/slab.c).
@@ -111,22 +112,15 @@ func (c *cacheCheck) aliens(id int, node uint64) {
 		return
 	}
 	for other := range c.m.NodeCount() {
-		var b [8]byte
-		if err := c.k.Read(b[:], table+uint64(other)*8); err != nil {
+		alien, err := value.Word(c.k, table+uint64(other)*8)
+		if err != nil {
 			c.cannot(err)
 			return
 		}
-		if alien := le64(b[:]); alien != 0 {
+		if alien != 0 {
 			c.array(c.sal.AlienAC.At(alien), slab.Place{Holder: slab.AlienArray, CPU: -1, Node: id})
 		}
 	}
-}
-
-func le64(b []byte) (v uint64) {
-	for i := range min(8, len(b)) {
-		v |= uint64(b[i]) << (8 * i)
-	}
-	return v
 }
 
 // array checks a struct array_cache.

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/kdive/kdive/value"
 )
 
 func TestSound(t *testing.T) {
@@ -99,7 +101,7 @@ func linkOf(at uint64) uint64 {
 	return random ^ binary.BigEndian.Uint64(b[:])
 }
 
-func integer(b []byte) uint64 { return le64(b) }
+func integer(b []byte) uint64 { return value.Number(b) }
 
 func TestInFlight(t *testing.T) {
 	f := soundSLUB(t)

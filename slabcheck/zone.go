@@ -4,6 +4,7 @@ import (
 	"math/bits"
 
 	"github.com/kdive/kdive/kernel"
+	"github.com/kdive/kdive/value"
 )
 
 // zoneNeeds are where memory is (include/linux/mmzone.h).
@@ -50,11 +51,10 @@ func (ck *checker) loadZones() {
 	for id := range ck.m.NodeCount() {
 		pgdat := uint64(n.Single)
 		if n.Nodes != 0 {
-			var b [8]byte
-			if ck.k.Read(b[:], uint64(n.Nodes)+8*uint64(id)) != nil {
+			var err error
+			if pgdat, err = value.Word(ck.k, uint64(n.Nodes)+8*uint64(id)); err != nil {
 				return
 			}
-			pgdat = le64(b[:])
 		}
 		if pgdat == 0 {
 			continue

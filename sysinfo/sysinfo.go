@@ -14,6 +14,7 @@ import (
 
 	"github.com/kdive/kdive/ctype"
 	"github.com/kdive/kdive/kernel"
+	"github.com/kdive/kdive/value"
 )
 
 // Names is struct new_utsname of the initial namespace.
@@ -226,7 +227,6 @@ func variable(k kernel.View, size int, names ...string) (uint64, error) {
 }
 
 func signed(k kernel.View, addr uint64) (int64, error) {
-	var b [8]byte
-	err := k.Read(b[:], addr)
-	return int64(binary.LittleEndian.Uint64(b[:])), err
+	v, err := value.Word(k, addr)
+	return int64(v), err
 }

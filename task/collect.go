@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+
+	"github.com/kdive/kdive/value"
 )
 
 // maxTasks is the largest number of PIDs that the kernel can hand out
@@ -160,9 +162,7 @@ func (t *Table) runqueue(cpu int, offset int64, present bool) (uint64, error) {
 	if err != nil {
 		return 0, err
 	}
-	var b [8]byte
-	err = t.k.Read(b[:], uint64(t.n.Runqueues)+off+uint64(offset))
-	return binary.LittleEndian.Uint64(b[:]), err
+	return value.Word(t.k, uint64(t.n.Runqueues)+off+uint64(offset))
 }
 
 // findCurrent reads what the CPUs ran.

@@ -2,12 +2,12 @@ package task
 
 import (
 	"bytes"
-	"encoding/binary"
 	"errors"
 	"fmt"
 
 	"github.com/kdive/kdive/fault"
 	"github.com/kdive/kdive/kernel"
+	"github.com/kdive/kdive/value"
 )
 
 // Limit is one resource limit.
@@ -143,7 +143,5 @@ func (t *Table) RunqueueClock(cpu int) (uint64, error) {
 	if err != nil || t.n.Runqueues == 0 {
 		return 0, errors.Join(err, errors.New("no run queue"))
 	}
-	var b [8]byte
-	err = t.k.Read(b[:], n.Clock.At(uint64(t.n.Runqueues)+off))
-	return binary.LittleEndian.Uint64(b[:]), err
+	return value.Word(t.k, n.Clock.At(uint64(t.n.Runqueues)+off))
 }

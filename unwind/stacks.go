@@ -9,6 +9,7 @@ import (
 	"github.com/kdive/kdive/ctype"
 	"github.com/kdive/kdive/fault"
 	"github.com/kdive/kdive/kernel"
+	"github.com/kdive/kdive/value"
 )
 
 // StackKind tells the kernel's stacks apart.
@@ -92,7 +93,7 @@ func (n *stackNeeds) irq(v View, cpu int, off uint64) ([]Stack, error) {
 		}
 		at = n.HotIRQ.At(uint64(n.Hot))
 	}
-	top, err := readWord(v, at+off)
+	top, err := value.Word(v, at+off)
 	if err != nil || top == 0 {
 		return nil, err
 	}
@@ -112,7 +113,7 @@ func (n *stackNeeds) exceptions(v View, cpu int, off uint64) ([]Stack, error) {
 	if n.IST == 0 || !n.ISTField.Present() {
 		return nil, nil
 	}
-	base, err := readWord(v, uint64(n.IST)+off)
+	base, err := value.Word(v, uint64(n.IST)+off)
 	if err != nil || base == 0 {
 		return nil, err
 	}
@@ -126,7 +127,7 @@ func (n *stackNeeds) exceptions(v View, cpu int, off uint64) ([]Stack, error) {
 			name = full
 		}
 		low := base + uint64(m.Offset)
-		if _, err := readWord(v, low+uint64(m.Type.Size())-8); fault.ReasonOf(err) == fault.Unmapped {
+		if _, err := value.Word(v, low+uint64(m.Type.Size())-8); fault.ReasonOf(err) == fault.Unmapped {
 			continue // of the #VC stacks only guests with encrypted memory have any
 		}
 		list = append(list, Stack{Kind: ExceptionStack, CPU: cpu, Name: name + " exception stack", Low: low, High: low + uint64(m.Type.Size())})
@@ -136,12 +137,6 @@ func (n *stackNeeds) exceptions(v View, cpu int, off uint64) ([]Stack, error) {
 		list = append(list, Stack{Kind: TrampolineStack, CPU: cpu, Name: "entry trampoline stack", Low: low, High: low + uint64(n.Entry.Size())})
 	}
 	return list, nil
-}
-
-func readWord(v View, addr uint64) (uint64, error) {
-	var b [8]byte
-	err := v.Read(b[:], addr)
-	return binary.LittleEndian.Uint64(b[:]), err
 }
 
 // stackAt is the stack that n bytes at addr are on; nil if none.
@@ -187,7 +182,7 @@ type pageCache struct {
 func (c *pageCache) word(addr uint64) (uint64, error) {
 	at := addr &^ 4095
 	if addr-at > 4096-8 {
-		return readWord(c.v, addr)
+		return value.Word(c.v, addr)
 	}
 	for i := range c.addr {
 		if c.used[i] && c.addr[i] == at {
@@ -197,7 +192,7 @@ func (c *pageCache) word(addr uint64) (uint64, error) {
 	i := c.next
 	c.used[i] = false
 	if err := c.v.Read(c.page[i][:], at); err != nil {
-		return readWord(c.v, addr) // a part of the page may be there
+		return value.Word(c.v, addr) // a part of the page may be there
 	}
 	c.addr[i], c.used[i], c.next = at, true, (i+1)%len(c.addr)
 	return binary.LittleEndian.Uint64(c.page[i][addr-at:]), nil

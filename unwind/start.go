@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/kdive/kdive/kernel"
+	"github.com/kdive/kdive/value"
 	"github.com/kdive/kdive/vmcore"
 )
 
@@ -155,7 +156,7 @@ func (u *Unwinder) crashNote(cpu int) (*PtRegs, string) {
 	if u.start.Notes == 0 {
 		return nil, ""
 	}
-	p, err := readWord(u.v, uint64(u.start.Notes))
+	p, err := value.Word(u.v, uint64(u.start.Notes))
 	off, err2 := u.v.PerCPUOffset(cpu)
 	if err != nil || err2 != nil || p == 0 {
 		return nil, ""

@@ -38,7 +38,7 @@ func (v Value) Uint() (uint64, error) {
 	if err != nil {
 		return 0, err
 	}
-	return extend(little(p), 8*size, u.Signed()), nil
+	return extend(Number(p), 8*size, u.Signed()), nil
 }
 
 // Scalar reads a scalar of at most 64 bits: the result has the same type and is
@@ -59,7 +59,7 @@ func (v Value) Scalar() (Value, error) {
 	if len(p) > 8 {
 		return FromBytes(v.mem, v.typ, p), nil
 	}
-	return ConstIn(v.mem, v.typ, little(p)), nil
+	return ConstIn(v.mem, v.typ, Number(p)), nil
 }
 
 // Int is Uint seen as signed.
@@ -125,31 +125,11 @@ func (v Value) bitField(u *ctype.Type) (uint64, error) {
 	if err != nil {
 		return 0, err
 	}
-	bits := little(p[:min(n, 8)]) >> first
+	bits := Number(p[:min(n, 8)]) >> first
 	if n == 9 {
 		bits |= uint64(p[8]) << (64 - first)
 	}
 	return extend(bits, size, u.Signed()), nil
-}
-
-// little reads up to 8 bytes, least significant first.
-func little(p []byte) uint64 {
-	switch len(p) {
-	case 1:
-		return uint64(p[0])
-	case 2:
-		return uint64(binary.LittleEndian.Uint16(p))
-	case 4:
-		return uint64(binary.LittleEndian.Uint32(p))
-	}
-	if len(p) >= 8 {
-		return binary.LittleEndian.Uint64(p)
-	}
-	var u uint64
-	for i, b := range p {
-		u |= uint64(b) << (8 * i)
-	}
-	return u
 }
 
 // extend widens an n-bit number to 64 bits.
@@ -184,7 +164,7 @@ func (v Value) Float() (float64, error) {
 			f, _ := x.Float64()
 			return f, nil
 		}
-		bits = little(p)
+		bits = Number(p)
 	}
 	switch u.Size() {
 	case 4:

@@ -118,7 +118,7 @@ func (p *printer) nan(v Value, u *ctype.Type) {
 			p.fault(err)
 			return
 		}
-		n = little(b)
+		n = Number(b)
 	}
 	if n>>(8*size-1)&1 != 0 {
 		p.text("-")

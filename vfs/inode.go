@@ -2,7 +2,6 @@ package vfs
 
 import (
 	"bytes"
-	"encoding/binary"
 	"fmt"
 	"iter"
 
@@ -133,10 +132,4 @@ func (m *Model) CachedPages(mapping uint64) iter.Seq2[CachedPage, error] {
 			}
 		}
 	}
-}
-
-func readWord(k kernel.View, addr uint64) (uint64, error) {
-	var b [8]byte
-	err := k.Read(b[:], addr)
-	return binary.LittleEndian.Uint64(b[:]), err
 }

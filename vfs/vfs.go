@@ -13,6 +13,7 @@ import (
 
 	"github.com/kdive/kdive/kernel"
 	"github.com/kdive/kdive/mm"
+	"github.com/kdive/kdive/value"
 	"github.com/kdive/kdive/walk"
 )
 
@@ -180,7 +181,7 @@ func (m *Model) Files(addr uint64) iter.Seq2[OpenFile, error] {
 			return
 		}
 		for first := uint64(0); first < size; first += 64 {
-			word, err := readWord(m.k, open+first/8)
+			word, err := value.Word(m.k, open+first/8)
 			if err != nil {
 				if !fail(err) {
 					return
@@ -209,7 +210,7 @@ func (m *Model) Files(addr uint64) iter.Seq2[OpenFile, error] {
 func (m *Model) file(array, fd uint64) (OpenFile, error) {
 	f := OpenFile{FD: int(fd)}
 	var err error
-	if f.File, err = readWord(m.k, array+fd*8); err != nil || f.File == 0 {
+	if f.File, err = value.Word(m.k, array+fd*8); err != nil || f.File == 0 {
 		return f, describe(&f, err)
 	}
 	mnt, err1 := m.n.FileMnt.Uint(m.k, f.File)

@@ -87,7 +87,7 @@ func (w *Walker) Chain(start uint64, c Chain) iter.Seq2[uint64, error] {
 				}
 				return
 			}
-			next, err := readWord(w.k, at+uint64(c.Next))
+			next, err := value.Word(w.k, at+uint64(c.Next))
 			if err != nil {
 				yield(at, notFollowed("list entry", at, from, err))
 				return
@@ -159,7 +159,7 @@ func single(m value.Memory, at uint64, next, offset int64, yield func(uint64, er
 			yield(at-uint64(offset), &LoopError{Addr: at, From: from})
 			return
 		}
-		follow, err := readWord(m, at+uint64(next))
+		follow, err := value.Word(m, at+uint64(next))
 		if err != nil {
 			yield(at-uint64(offset), notFollowed("list entry", at, from, err))
 			return

@@ -13,7 +13,6 @@ import (
 	"fmt"
 
 	"github.com/kdive/kdive/kernel"
-	"github.com/kdive/kdive/value"
 )
 
 // Walker walks the containers of one kernel. It is safe for concurrent use.
@@ -113,10 +112,4 @@ func word(buf []byte, off int64) uint64 {
 		return 0
 	}
 	return binary.LittleEndian.Uint64(buf[off:])
-}
-
-func readWord(m value.Memory, addr uint64) (uint64, error) {
-	var b [8]byte
-	err := m.Read(b[:], addr)
-	return binary.LittleEndian.Uint64(b[:]), err
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/kdive/kdive/bitdiff"
 	"github.com/kdive/kdive/repl/output"
 	"github.com/kdive/kdive/slabcheck"
+	"github.com/kdive/kdive/value"
 )
 
 var ruleRecord = &output.Record[slabcheck.Rule]{
@@ -82,14 +83,7 @@ func wordValue(b []byte) output.Value {
 	if len(b) == 0 || len(b) > 8 {
 		return output.Null()
 	}
-	return output.Hex(littleEndian(b))
-}
-
-func littleEndian(b []byte) (v uint64) {
-	for i := range min(8, len(b)) {
-		v |= uint64(b[i]) << (8 * i)
-	}
-	return v
+	return output.Hex(value.Number(b))
 }
 
 func bytesValue(b []byte) output.Value {
@@ -188,8 +182,8 @@ func appendBytes(b []byte, label string, v []byte, leads uint64) []byte {
 	}
 	b = fmt.Appendf(b, "    %s", label)
 	if len(v) <= 8 {
-		b = fmt.Appendf(b, "%0*x", 2*len(v), littleEndian(v))
-		if leads != 0 && leads != littleEndian(v) {
+		b = fmt.Appendf(b, "%0*x", 2*len(v), value.Number(v))
+		if leads != 0 && leads != value.Number(v) {
 			b = fmt.Appendf(b, " (leads to %016x)", leads)
 		}
 	} else {
