@@ -85,11 +85,9 @@ func (sh *Shell) completeOperand(name string, args []string, prefix string) []st
 	case strings.HasPrefix(prefix, "-"):
 		return matching(cmd.flags(), prefix)
 	case cmd.Complete != nil:
-		words := slices.Clone(cmd.Complete(sh, args, prefix))
-		sort.Strings(words)
-		return bound(slices.Compact(words))
-	case sh.symbols != nil && prefix != "":
-		return bound(sh.symbols(prefix))
+		return matching(cmd.Complete(sh, args, prefix), prefix)
+	case sh.words != nil && prefix != "":
+		return matching(sh.words(args, prefix), prefix)
 	}
 	return nil
 }

@@ -88,10 +88,10 @@ func TestComplete(t *testing.T) {
 		&Command{Name: "p", Expr: true, Options: []Option{{Name: "x"}}},
 		&Command{Name: "set", Complete: (*Shell).VariableNames},
 		&Command{Name: "*", Complete: func(_ *Shell, args []string, prefix string) []string {
-			return []string{prefix + "_struct", strings.Join(args, "+")}
+			return []string{prefix + "_struct", prefix + strings.Join(args, "+"), "other"}
 		}},
 	)
-	sh.CompleteSymbols(func(prefix string) []string { return []string{prefix + "ies"} })
+	sh.CompleteWords(func(_ []string, prefix string) []string { return []string{prefix + "ies", "other"} })
 	tests := []struct {
 		line, want string
 		start      int
@@ -108,8 +108,8 @@ func TestComplete(t *testing.T) {
 		{"set sc", "scroll", 4},
 		{"set scroll of", "off", 11},
 		{"sf x", "", 3},
-		{"*task", " task_struct", 1},
-		{"* a b", "a b_struct", 4},
+		{"*task", "task task_struct", 1},
+		{"* a b", "b_struct ba", 4},
 		{"ps | j", "json", 5},
 		{"nothing x", "", 8},
 		{"", strings.Join(sh.commandNames(""), " "), 0},

@@ -180,8 +180,13 @@ func TestInteractiveEnd(t *testing.T) {
 	s.expect("fail: on purpose")
 	s.expect(prompt)
 	s.send("\x04") // Ctrl-D
+	s.expect("q")
 	if status := s.end(); status != 1 {
 		t.Errorf("status %d", status)
+	}
+	time.Sleep(100 * time.Millisecond) // for what is still on its way
+	if rest := s.screen()[s.from:]; strings.Contains(rest, prompt) {
+		t.Errorf("behind the end: %.200q", rest)
 	}
 }
 

@@ -18,6 +18,7 @@ const maxEdited = 2048
 // lineEditor is the readline library behind LineEditor.
 type lineEditor struct {
 	rl    *readline.Instance
+	keys  *keyReader
 	fd    int
 	state *term.State // of the terminal as it was found
 	temp  string      // history file to remove, if the user has none
@@ -41,6 +42,7 @@ func (sh *Shell) openReadline() (*lineEditor, error) {
 		path, e.temp = f.Name(), f.Name()
 	}
 	keys := &keyReader{ReadCloser: readline.NewCancelableStdin(os.Stdin)}
+	e.keys = keys
 	e.rl, err = readline.NewEx(&readline.Config{
 		Stdin:               keys,
 		Prompt:              Prompt,
@@ -91,6 +93,9 @@ func (e *lineEditor) ReadLine(prompt string) (string, error) {
 }
 
 func (e *lineEditor) Close() error {
+	// The closed library reads zeros without end, and draws the prompt for each
+	// that the filter keeps from it.
+	e.keys.ended.Store(true)
 	err := e.rl.Close()
 	_ = term.Restore(e.fd, e.state)
 	e.removeTemp()

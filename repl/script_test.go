@@ -45,7 +45,7 @@ func shellMain() {
 	sh.Add(command.All(&command.Target{Symbols: symbols{}})...)
 	sh.Add(misbehaving()...)
 	sh.Fallback(func(text string) (string, bool) { return "echo struct " + text, text == "list_head" })
-	sh.CompleteSymbols(func(prefix string) []string { return []string{"init_task"} })
+	sh.CompleteWords(func([]string, string) []string { return []string{"init_task"} })
 	os.Exit(sh.Run())
 }
 

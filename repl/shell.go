@@ -54,7 +54,7 @@ type Shell struct {
 	aliases   map[string]Alias
 	variables []Variable
 	history   []string
-	symbols   func(prefix string) []string
+	words     func(args []string, prefix string) []string
 	fallback  []func(text string) (line string, ok bool)
 
 	interrupts chan os.Signal
@@ -134,8 +134,9 @@ func (sh *Shell) Fallback(f func(text string) (line string, ok bool)) {
 	sh.fallback = append(sh.fallback, f)
 }
 
-// CompleteSymbols sets the source of symbol names for completion.
-func (sh *Shell) CompleteSymbols(f func(prefix string) []string) { sh.symbols = f }
+// CompleteWords sets what completes the operands of commands that have nothing
+// of their own for that. args are the operands in front of the word.
+func (sh *Shell) CompleteWords(f func(args []string, prefix string) []string) { sh.words = f }
 
 // Restricted tells whether programs and writing of files are forbidden.
 func (sh *Shell) Restricted() bool { return sh.restricted }

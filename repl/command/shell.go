@@ -14,7 +14,7 @@ func NewShell(o repl.Options, t *Target) *repl.Shell {
 	sh := repl.New(o)
 	sh.Add(All(t)...)
 	if t.Opened != nil {
-		sh.CompleteSymbols(t.completeSymbols)
+		sh.CompleteWords(t.completeWord)
 		sh.Fallback(t.bareWord)
 	}
 	return sh

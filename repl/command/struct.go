@@ -59,7 +59,7 @@ If several source files define a structure differently, name@file chooses one.`,
 		Run:     func(ctx context.Context, c *repl.Call) error { return runStruct(ctx, t, c, name) },
 		Complete: func(_ *repl.Shell, args []string, prefix string) []string {
 			if len(args) > 0 {
-				return t.completeSymbols(prefix)
+				return t.completeWord(args, prefix)
 			}
 			return t.completeStruct(prefix)
 		},

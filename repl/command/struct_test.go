@@ -156,6 +156,33 @@ func TestCompleteStruct(t *testing.T) {
 	}
 }
 
+func TestCompleteWord(t *testing.T) {
+	x := tiny(t)
+	for line, want := range map[string]string{
+		"jiffi":                            "jiffies",
+		"&init_task.com":                   "&init_task.comm",
+		"init_task.mm->pg":                 "init_task.mm->pgd",
+		"1+init_task.tasks.ne":             "1+init_task.tasks.next",
+		"list_head.ne":                     "list_head.next",
+		"module.name,sta":                  "module.name,state",
+		"struct task_st":                   "task_struct",
+		"(struct task_st":                  "task_struct",
+		"enum pid_ty":                      "pid_type",
+		"init_task.signal->rlim[0].rlim_c": "init_task.signal->rlim[0].rlim_cur",
+	} {
+		args := strings.Fields(line)
+		got := x.completeWord(args[:len(args)-1], args[len(args)-1])
+		if !strings.Contains(" "+strings.Join(got, " ")+" ", " "+want+" ") {
+			t.Errorf("%s: %q", line, got)
+		}
+	}
+	for _, prefix := range []string{"nosuch.x", ".", "->", "a[", "a]", "]->x", "init_task.pid.x", "nosuch->"} {
+		if got := x.completeWord(nil, prefix); got != nil {
+			t.Errorf("%s: %q", prefix, got)
+		}
+	}
+}
+
 // -S of list and tree shows numbers and text where -s shows what gdb shows.
 func TestShortForm(t *testing.T) {
 	got, _ := tinyCheck(t, "list -H modules -o module.list -S module.name,state,list")

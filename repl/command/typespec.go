@@ -260,14 +260,7 @@ func (t *Target) completeMember(prefix string, i int) []string {
 			typ = typ.Underlying().Elem()
 		}
 	}
-	var names []string
-	budget := maxMembers
-	for _, name := range memberNames(typ.Underlying(), 0, &budget) {
-		if strings.HasPrefix(name, prefix[i+1:]) {
-			names = append(names, prefix[:i+1]+name)
-		}
-	}
-	return names
+	return membersFrom(typ.Underlying(), prefix[:i+1], prefix[i+1:])
 }
 
 // memberNames are the members of u, those of anonymous structures among them.

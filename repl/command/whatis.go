@@ -88,7 +88,10 @@ object, which words of memory point to it. For that memory is searched; not with
 			{Line: "whatis -r 192 -m rb_node", Help: "Which structures of 192 bytes are in a tree?"},
 		},
 		Records: []output.Describer{declarationRecord, definitionRecord, typeSizeRecord, placeRecord},
-		Complete: func(sh *repl.Shell, _ []string, prefix string) []string {
+		Complete: func(_ *repl.Shell, args []string, prefix string) []string {
+			if words := t.completeWord(args, prefix); len(args) > 0 || strings.ContainsAny(prefix, ".>") {
+				return words
+			}
 			return append(t.completeStruct(prefix), t.completeSymbols(prefix)...)
 		},
 		Run: func(ctx context.Context, c *repl.Call) error { return runWhatis(ctx, t, c) },
