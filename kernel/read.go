@@ -45,3 +45,9 @@ func (k *Kernel) CString(vaddr uint64, limit int) (string, error) {
 	}
 	return string(s), nil
 }
+
+// Relative is the address that a 32-bit offset from its own place at gives, as the
+// kernel's tables about its code have them (jump_entry_code, include/linux/jump_label.h).
+func Relative(at uint64, b []byte) uint64 {
+	return at + uint64(int64(int32(binary.LittleEndian.Uint32(b))))
+}

@@ -26,7 +26,7 @@ func (m *Model) jumpLabel(s *site, dump []byte) (string, bool) {
 	if err != nil {
 		return "", false
 	}
-	to := relative(s.entry+4, entry[4:])
+	to := kernel.Relative(s.entry+4, entry[4:])
 	key := s.entry + 8 + binary.LittleEndian.Uint64(entry[8:])
 	branch := key&1 == 1
 	key &^= 3
@@ -61,7 +61,7 @@ func (m *Model) staticCall(s *site, file, dump []byte) (string, bool) {
 		if err != nil {
 			return "", false
 		}
-		key = relative(s.entry+4, entry[4:])&^3 + m.slide
+		key = kernel.Relative(s.entry+4, entry[4:])&^3 + m.slide
 	}
 	if !m.needs.Func.Present() {
 		return "", false

@@ -59,12 +59,12 @@ func (m *Model) tables(ctx context.Context) {
 	m.words(ctx, n.Mcount, n.McountEnd, 8, func(at uint64, b []byte) {
 		m.add(site{addr: binary.LittleEndian.Uint64(b), size: 5, kind: Ftrace})
 	})
-	m.words(ctx, n.Jump, n.JumpEnd, 16, func(at uint64, b []byte) { m.branch(relative(at, b), JumpLabel, at) })
-	m.words(ctx, n.Static, n.StaticEnd, 8, func(at uint64, b []byte) { m.branch(relative(at, b), StaticCall, at) })
-	m.words(ctx, n.Returns, n.ReturnsEnd, 4, func(at uint64, b []byte) { m.branch(relative(at, b), Return, at) })
-	m.words(ctx, n.Retp, n.RetpEnd, 4, func(at uint64, b []byte) { m.branch(relative(at, b), Retpoline, at) })
-	m.words(ctx, n.Locks, n.LocksEnd, 4, func(at uint64, b []byte) { m.add(site{addr: relative(at, b), size: 1, kind: LockPrefix}) })
-	m.words(ctx, n.Endbr, n.EndbrEnd, 4, func(at uint64, b []byte) { m.add(site{addr: relative(at, b), size: 4, kind: Endbr}) })
+	m.words(ctx, n.Jump, n.JumpEnd, 16, func(at uint64, b []byte) { m.branch(kernel.Relative(at, b), JumpLabel, at) })
+	m.words(ctx, n.Static, n.StaticEnd, 8, func(at uint64, b []byte) { m.branch(kernel.Relative(at, b), StaticCall, at) })
+	m.words(ctx, n.Returns, n.ReturnsEnd, 4, func(at uint64, b []byte) { m.branch(kernel.Relative(at, b), Return, at) })
+	m.words(ctx, n.Retp, n.RetpEnd, 4, func(at uint64, b []byte) { m.branch(kernel.Relative(at, b), Retpoline, at) })
+	m.words(ctx, n.Locks, n.LocksEnd, 4, func(at uint64, b []byte) { m.add(site{addr: kernel.Relative(at, b), size: 1, kind: LockPrefix}) })
+	m.words(ctx, n.Endbr, n.EndbrEnd, 4, func(at uint64, b []byte) { m.add(site{addr: kernel.Relative(at, b), size: 4, kind: Endbr}) })
 	if n.ParaAt.Present() && n.ParaLen.Present() {
 		m.words(ctx, n.Para, n.ParaEnd, uint64(n.ParaSize), func(at uint64, b []byte) {
 			m.add(site{addr: n.ParaAt.In(b), size: n.ParaLen.In(b), kind: Paravirt, entry: at})
@@ -99,17 +99,12 @@ func (m *Model) constants(ctx context.Context, name string, start kernel.Symbol)
 	}
 	value, _ := m.k.ImageSymbol(variable)
 	m.words(ctx, kernel.Sym(start.Addr), kernel.Sym(end), 4, func(at uint64, b []byte) {
-		place := relative(at, b)
+		place := kernel.Relative(at, b)
 		if value == 0 { // the variable was optimized away: all places have one value
 			value = place + m.slide
 		}
 		m.add(site{addr: place, size: size, kind: Constant, entry: value})
 	})
-}
-
-// relative is the address that a 32-bit offset from its own place gives.
-func relative(at uint64, b []byte) uint64 {
-	return at + uint64(int64(int32(binary.LittleEndian.Uint32(b))))
 }
 
 func fieldRelative(f *kernel.Field, at uint64, b []byte) uint64 {

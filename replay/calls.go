@@ -1,6 +1,7 @@
 package replay
 
 import (
+	"encoding/binary"
 	"strings"
 
 	"github.com/kdive/kdive/disasm"
@@ -226,5 +227,5 @@ func (m *Model) directTarget(ret uint64) (uint64, bool) {
 	if m.v.Read(b[:], ret-5) != nil || b[0] != 0xe8 {
 		return 0, false
 	}
-	return ret + uint64(int64(int32(uint32(b[1])|uint32(b[2])<<8|uint32(b[3])<<16|uint32(b[4])<<24))), true
+	return ret + uint64(int64(int32(binary.LittleEndian.Uint32(b[1:])))), true
 }

@@ -2,6 +2,7 @@ package replay
 
 import (
 	"cmp"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"slices"
@@ -80,11 +81,8 @@ func (e *edges) tables(v frame.View, faults, nFaults, jumps, nJumps uint64) ([]w
 			return err
 		}
 		for i := uint64(0); i < n*size; i += size {
-			word := func(k uint64) uint32 {
-				return uint32(b[i+k]) | uint32(b[i+k+1])<<8 | uint32(b[i+k+2])<<16 | uint32(b[i+k+3])<<24
-			}
-			rel := func(k uint64) uint64 { return at + i + k + uint64(int64(int32(word(k)))) }
-			list = append(list, way{from: rel(0), to: rel(4), fault: fault, data: word(8)})
+			entry := b[i : i+size]
+			list = append(list, way{from: kernel.Relative(at+i, entry), to: kernel.Relative(at+i+4, entry[4:]), fault: fault, data: binary.LittleEndian.Uint32(entry[8:])})
 		}
 		return nil
 	}

@@ -201,7 +201,7 @@ const maxORC = 1 << 23
 func (t *orcTable) len() int { return len(t.offsets) / 4 }
 
 func (t *orcTable) ip(i int) uint64 {
-	return t.base + uint64(i)*4 + uint64(int64(int32(binary.LittleEndian.Uint32(t.offsets[i*4:]))))
+	return kernel.Relative(t.base+uint64(i)*4, t.offsets[i*4:])
 }
 
 // find is the entry that covers pc, nil if pc is below the first.
