@@ -5,6 +5,7 @@ import (
 
 	"github.com/kdive/kdive/kernel"
 	"github.com/kdive/kdive/slab"
+	"github.com/kdive/kdive/slabcheck/rules"
 	"github.com/kdive/kdive/value"
 )
 
@@ -36,15 +37,10 @@ func (c *cacheCheck) structures() {
 }
 
 // member makes a finding about a member of the struct kmem_cache.
-func (c *cacheCheck) member(r *Rule, f *kernel.Field, buf []byte, text string, args ...any) Finding {
-	x := finding(r, text, args...)
+func (c *cacheCheck) member(r *rules.Rule, f *kernel.Field, buf []byte, text string, args ...any) rules.Finding {
+	x := rules.New(r, text, args...)
 	n := int(max(1, min(f.Size(), 8)))
-	x.At, x.Offset, x.Member, x.Found = f.At(c.Addr), f.Offset, f.Path, word(f.In(buf), n)
-	return x
-}
-
-func (x Finding) want(v uint64) Finding {
-	x.Expected = word(v, len(x.Found))
+	x.At, x.Offset, x.Member, x.Found = f.At(c.Addr), f.Offset, f.Path, rules.Word(f.In(buf), n)
 	return x
 }
 
@@ -55,15 +51,15 @@ func (c *cacheCheck) fields(buf []byte) {
 		c.partialLimit(buf)
 	}
 	if !readable(c.Name) {
-		c.add(c.member(CacheName, &n.Name, buf, "the name is %q", c.Name))
+		c.add(c.member(rules.CacheName, &n.Name, buf, "the name is %q", c.Name))
 	} else if !c.nameStart(n.Name.In(buf)) {
-		x := c.member(CacheName, &n.Name, buf, "the name is %q, in the middle of something", c.Name)
-		x.Sure = Likely
+		x := c.member(rules.CacheName, &n.Name, buf, "the name is %q, in the middle of something", c.Name)
+		x.Sure = rules.Likely
 		c.add(x)
 	}
 	if n.Refcount.Present() {
 		if v := int32(n.Refcount.In(buf)); v < -1 || v == 0 || v > 1<<16 {
-			c.add(c.member(CacheCount, &n.Refcount, buf, "the cache counts %d users", v))
+			c.add(c.member(rules.CacheCount, &n.Refcount, buf, "the cache counts %d users", v))
 		}
 	}
 	size, objectSize := uint64(uint32(n.Size.In(buf))), uint64(uint32(n.ObjectSize.In(buf)))
@@ -74,13 +70,13 @@ func (c *cacheCheck) fields(buf []byte) {
 		align := uint64(uint32(n.Align.In(buf)))
 		switch {
 		case align == 0 || align&(align-1) != 0 || align > 1<<20:
-			c.add(c.member(CacheSize, &n.Align, buf, "objects are aligned to %d bytes", align))
+			c.add(c.member(rules.CacheSize, &n.Align, buf, "objects are aligned to %d bytes", align))
 		case size%align != 0 && c.slub:
-			c.add(c.member(CacheSize, &n.Size, buf, "objects are %d bytes apart and aligned to %d", size, align))
+			c.add(c.member(rules.CacheSize, &n.Size, buf, "objects are %d bytes apart and aligned to %d", size, align))
 		}
 	}
 	if size == 0 || objectSize > size || objectSize == 0 {
-		c.add(c.member(CacheSize, &n.ObjectSize, buf, "objects of %d bytes are %d bytes apart", objectSize, size))
+		c.add(c.member(rules.CacheSize, &n.ObjectSize, buf, "objects of %d bytes are %d bytes apart", objectSize, size))
 		return
 	}
 	c.extraFields(buf, objectSize)
@@ -128,8 +124,8 @@ func (c *cacheCheck) reciprocal(buf []byte, size uint32) {
 	if found == want {
 		return
 	}
-	x := c.member(CacheSize, f, buf, "the size is %d, and what to divide by it with is that of another", size)
-	x.Found, x.Expected = append([]byte(nil), b...), word(want, 6)
+	x := c.member(rules.CacheSize, f, buf, "the size is %d, and what to divide by it with is that of another", size)
+	x.Found, x.Expected = append([]byte(nil), b...), rules.Word(want, 6)
 	// Which of the two is wrong? The size of which this is the reciprocal.
 	m, sh := found&0xffffffff, uint(found>>40&0xff)+uint(found>>32&0xff)
 	if m != 0 && sh < 32 {
@@ -137,7 +133,7 @@ func (c *cacheCheck) reciprocal(buf []byte, size uint32) {
 		for _, s := range [...]uint64{guess, guess + 1} {
 			if s > 0 && s < 1<<31 && s != uint64(size) && reciprocalOf(uint32(s)) == found {
 				c.sizeWrong = true
-				x = c.member(CacheSize, &c.n.Size, buf, "the size is %d, and what to divide by it with is that of %d", size, s).want(s)
+				x = c.member(rules.CacheSize, &c.n.Size, buf, "the size is %d, and what to divide by it with is that of %d", size, s).Expect(s)
 			}
 		}
 	}
@@ -162,16 +158,16 @@ func (c *cacheCheck) subFields(buf []byte, size, objectSize uint64) {
 		want += 8
 	}
 	if inuse != want {
-		c.add(c.member(CacheSize, &n.CacheUse, buf, "metadata begins at %d in objects of %d bytes", inuse, objectSize).want(want))
+		c.add(c.member(rules.CacheSize, &n.CacheUse, buf, "metadata begins at %d in objects of %d bytes", inuse, objectSize).Expect(want))
 	}
 	link := uint64(uint32(n.Offset.In(buf)))
 	switch {
 	case link%8 != 0 || link+8 > size:
-		c.add(c.member(CacheOffset, &n.Offset, buf, "the free pointer is at %d in objects %d bytes apart", link, size))
+		c.add(c.member(rules.CacheOffset, &n.Offset, buf, "the free pointer is at %d in objects %d bytes apart", link, size))
 	case link > inuse:
-		c.add(c.member(CacheOffset, &n.Offset, buf, "the free pointer is at %d, behind metadata that begins at %d", link, inuse).want(inuse))
+		c.add(c.member(rules.CacheOffset, &n.Offset, buf, "the free pointer is at %d, behind metadata that begins at %d", link, inuse).Expect(inuse))
 	case flags&c.flags.Poison != 0 && link < inuse:
-		c.add(c.member(CacheOffset, &n.Offset, buf, "the free pointer is at %d, in an object that is poisoned up to %d", link, inuse).want(inuse))
+		c.add(c.member(rules.CacheOffset, &n.Offset, buf, "the free pointer is at %d, in an object that is poisoned up to %d", link, inuse).Expect(inuse))
 	}
 	if n.RedLeft.Present() && c.n.Align.Present() {
 		left, wantLeft := uint64(uint32(n.RedLeft.In(buf))), uint64(0)
@@ -179,7 +175,7 @@ func (c *cacheCheck) subFields(buf []byte, size, objectSize uint64) {
 			wantLeft = roundUp(8, align)
 		}
 		if left != wantLeft {
-			c.add(c.member(CacheOffset, &n.RedLeft, buf, "the red zone in front has %d bytes", left).want(wantLeft))
+			c.add(c.member(rules.CacheOffset, &n.RedLeft, buf, "the red zone in front has %d bytes", left).Expect(wantLeft))
 		}
 	}
 	oo := c.n.OO.In(buf) & 0xffffffff
@@ -188,7 +184,7 @@ func (c *cacheCheck) subFields(buf []byte, size, objectSize uint64) {
 		least := n.Min.In(buf) & 0xffffffff
 		c.orderObjects(&n.Min, buf, least, size)
 		if least>>16 > oo>>16 {
-			c.add(c.member(CacheOrder, &n.Min, buf, "the smallest slab has 2^%d pages, the usual one 2^%d", least>>16, oo>>16))
+			c.add(c.member(rules.CacheOrder, &n.Min, buf, "the smallest slab has 2^%d pages, the usual one 2^%d", least>>16, oo>>16))
 		}
 	}
 	c.randomSeq(buf, int(oo&0xffff), size)
@@ -198,11 +194,11 @@ func (c *cacheCheck) subFields(buf []byte, size, objectSize uint64) {
 func (c *cacheCheck) orderObjects(f *kernel.Field, buf []byte, x, size uint64) {
 	order, objects := x>>16, x&0xffff
 	if order > 20 {
-		c.add(c.member(CacheOrder, f, buf, "slabs have 2^%d pages", order))
+		c.add(c.member(rules.CacheOrder, f, buf, "slabs have 2^%d pages", order))
 		return
 	}
 	if want := uint64(kernel.PageSize) << order / size; objects != want {
-		c.add(c.member(CacheOrder, f, buf, "%d objects of %d bytes in 2^%d pages", objects, size, order).want(order<<16 | want&0xffff))
+		c.add(c.member(rules.CacheOrder, f, buf, "%d objects of %d bytes in 2^%d pages", objects, size, order).Expect(order<<16 | want&0xffff))
 	}
 }
 
@@ -216,7 +212,7 @@ func (c *cacheCheck) randomSeq(buf []byte, objects int, size uint64) {
 	}
 	seq := make([]byte, 4*objects)
 	if err := c.k.Read(seq, at); err != nil {
-		c.add(c.member(CacheSeq, f, buf, "the random order at %#x cannot be read", at))
+		c.add(c.member(rules.CacheSeq, f, buf, "the random order at %#x cannot be read", at))
 		return
 	}
 	seen := make([]bool, objects)
@@ -226,10 +222,10 @@ func (c *cacheCheck) randomSeq(buf []byte, objects int, size uint64) {
 			seen[o] = true
 			continue
 		}
-		x := finding(CacheSeq, "entry %d of the random order of objects is %#x", i, v)
-		x.At, x.Member, x.Offset, x.Found = at+uint64(4*i), "random_seq[]", int64(4*i), word(v, 4)
+		x := rules.New(rules.CacheSeq, "entry %d of the random order of objects is %#x", i, v)
+		x.At, x.Member, x.Offset, x.Found = at+uint64(4*i), "random_seq[]", int64(4*i), rules.Word(v, 4)
 		if missing := c.missing(seq, seen, size); missing >= 0 {
-			x.Expected = word(uint64(missing)*size, 4)
+			x.Expected = rules.Word(uint64(missing)*size, 4)
 		}
 		c.add(x)
 		return
@@ -272,7 +268,7 @@ func (c *cacheCheck) ownObjects() {
 // cache that the variable names, and reports whether it is one of any.
 func (c *cacheCheck) ownObject(addr uint64, what string, variable kernel.Sym, node int) bool {
 	o, ok := c.m.Find(addr)
-	x := finding(CacheObject, "%s is at %#x", what, addr)
+	x := rules.New(rules.CacheObject, "%s is at %#x", what, addr)
 	x.Object, x.Node = addr, node
 	switch {
 	case !ok:
@@ -304,7 +300,7 @@ func (c *cacheCheck) ownObject(addr uint64, what string, variable kernel.Sym, no
 			return true
 		}
 		x.Text += ", an object of " + o.Slab.Cache.Name
-		x.Sure = Likely
+		x.Sure = rules.Likely
 		c.add(x)
 		return true
 	}
@@ -318,10 +314,10 @@ func (ck *checker) checkCacheList() {
 	l := links{name: "the list of caches", head: uint64(ck.n.Caches), entry: func(at uint64) bool {
 		return at>>63 == 1 && at&7 == 0
 	}}
-	_, _, err := ck.checkLinks(&l, func(x Finding) {
-		x.Rule = CacheList
-		x.Cache = ck.m.Cache(x.entry - off) // none if it is the head
-		x.window = false
+	_, _, err := ck.checkLinks(&l, func(entry uint64, x rules.Finding) {
+		x.Rule = rules.CacheList
+		x.Cache = ck.m.Cache(entry - off) // none if it is the head
+		x.Window = false
 		ck.findings = append(ck.findings, &x)
 	})
 	if err != nil {
@@ -335,8 +331,8 @@ func (ck *checker) checkCacheList() {
 func (c *cacheCheck) partialLimit(buf []byte) {
 	f := &c.sub.MinPartial
 	if v := f.In(buf); f.Present() && (v < 5 || v > 10) {
-		x := c.member(CacheLimit, f, buf, "nodes keep up to %d partial slabs", v)
-		x.Sure = Likely
+		x := c.member(rules.CacheLimit, f, buf, "nodes keep up to %d partial slabs", v)
+		x.Sure = rules.Likely
 		c.add(x)
 	}
 }

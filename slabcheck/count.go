@@ -1,5 +1,9 @@
 package slabcheck
 
+import (
+	"github.com/kdive/kdive/slabcheck/rules"
+)
+
 // tally is how much a cache has on a NUMA node.
 type tally struct{ slabs, objects, free int }
 
@@ -99,13 +103,13 @@ func (c *cacheCheck) counters() {
 		}
 		t := count[id]
 		if c.slub {
-			c.nodeCount(NrSlabs, id, node, &c.sub.NrSlabs, t.slabs, "slabs")
-			c.nodeCount(NrObjects, id, node, &c.sub.Total, t.objects, "objects")
+			c.nodeCount(rules.NrSlabs, id, node, &c.sub.NrSlabs, t.slabs, "slabs")
+			c.nodeCount(rules.NrObjects, id, node, &c.sub.Total, t.objects, "objects")
 			continue
 		}
-		c.nodeCount(NrSlabs, id, node, &c.sal.TotalSlabs, t.slabs, "slabs")
+		c.nodeCount(rules.NrSlabs, id, node, &c.sal.TotalSlabs, t.slabs, "slabs")
 		if len(c.moved) == 0 {
-			c.nodeCount(NrFree, id, node, &c.sal.FreeObjects, t.free, "free objects")
+			c.nodeCount(rules.NrFree, id, node, &c.sal.FreeObjects, t.free, "free objects")
 		}
 	}
 }
@@ -158,10 +162,10 @@ func (ck *checker) checkForeign() {
 
 // belongs reports a slab of cache x that names cache c.
 func (ck *checker) belongs(x, c *cacheCheck, s *slabRec) {
-	f := finding(PageCache, "slab %#x names the cache %s; it has %d objects, as slabs of %s, which counts one more than there are", s.Addr, c.Name, s.Objects, x.Name)
+	f := rules.New(rules.PageCache, "slab %#x names the cache %s; it has %d objects, as slabs of %s, which counts one more than there are", s.Addr, c.Name, s.Objects, x.Name)
 	f.Slab, f.At, f.Member, f.Offset = s.Slab, ck.n.SlabCache.At(s.Addr), ck.n.SlabCache.Path, ck.n.SlabCache.Offset
-	f.Found, f.Expected = word(c.Addr, 8), word(x.Addr, 8)
-	f.Want, f.HasWant, f.Sure = x.Addr, true, Likely
+	f.Found, f.Expected = rules.Word(c.Addr, 8), rules.Word(x.Addr, 8)
+	f.Want, f.HasWant, f.Sure = x.Addr, true, rules.Likely
 	x.add(f)
 	want, _ := c.objectsOf(s)
 	c.misplaced(s.Node, -1, -want)

@@ -5,6 +5,7 @@ import (
 
 	"github.com/kdive/kdive/kernel"
 	"github.com/kdive/kdive/slab"
+	"github.com/kdive/kdive/slabcheck/rules"
 )
 
 // holder is where a free object is outside of its slab's own list.
@@ -16,20 +17,15 @@ type holder struct {
 // hold notes a free object that something holds, once.
 func (c *cacheCheck) hold(o slab.Object, h holder) {
 	if old, twice := c.held[o.Addr]; twice {
-		f := finding(FreeTwice, "object %#x is held by %v (at %#x) and by %v (at %#x)", o.Addr, old.place, old.at, h.place, h.at)
-		c.at(&f, o)
+		f := rules.New(rules.FreeTwice, "object %#x is held by %v (at %#x) and by %v (at %#x)", o.Addr, old.place, old.at, h.place, h.at)
+		f.About(o)
 		f.CPU, f.Node, f.At = h.place.CPU, h.place.Node, h.at
-		f.Found = word(o.Addr, 8)
-		f.window, f.touches = true, []uint64{o.Addr, c.Addr}
+		f.Found = rules.Word(o.Addr, 8)
+		f.Window, f.Touches = true, []uint64{o.Addr, c.Addr}
 		c.add(f)
 		return
 	}
 	c.held[o.Addr] = h
-}
-
-// at says which object a finding is about.
-func (c *cacheCheck) at(f *Finding, o slab.Object) {
-	f.Slab, f.Object, f.Index = o.Slab, o.Addr, o.Index
 }
 
 // perCPU checks what CPUs have of a cache (struct kmem_cache_cpu).
@@ -47,9 +43,9 @@ func (c *cacheCheck) perCPU() {
 		}
 		addr := layout.CPU + off
 		if _, err := n.CPUFreelist.Uint(c.k, addr); err != nil {
-			f := finding(CacheCPU, "the per-CPU pointer %#x leads to %#x for CPU %d, which cannot be read", layout.CPU, addr, cpu)
+			f := rules.New(rules.CacheCPU, "the per-CPU pointer %#x leads to %#x for CPU %d, which cannot be read", layout.CPU, addr, cpu)
 			f.CPU = cpu
-			f.Sure = Likely
+			f.Sure = rules.Likely
 			c.unreadOr(f, err)
 			continue
 		}
@@ -63,16 +59,16 @@ func (c *cacheCheck) perCPU() {
 		seen++
 	}
 	if wrong == seen && seen > 1 {
-		f := finding(CacheCPU, "the per-CPU pointer %#x leads to nothing that makes sense on any CPU", layout.CPU)
-		f.At, f.Member, f.Found = c.cpuPointerAt(), "cpu_slab", word(layout.CPU, 8)
-		f.Sure = Likely
+		f := rules.New(rules.CacheCPU, "the per-CPU pointer %#x leads to nothing that makes sense on any CPU", layout.CPU)
+		f.At, f.Member, f.Found = c.cpuPointerAt(), "cpu_slab", rules.Word(layout.CPU, 8)
+		f.Sure = rules.Likely
 		c.add(f)
 	}
 }
 
 // cpuWrong counts findings about what is in a CPU's own structure.
 func (c *cacheCheck) cpuWrong() int {
-	return c.count[CPUSlab] + c.count[CPUList] + c.count[CPUPartial] + c.count[CPUTid]
+	return c.count[rules.CPUSlab] + c.count[rules.CPUList] + c.count[rules.CPUPartial] + c.count[rules.CPUTid]
 }
 
 func (c *cacheCheck) cpuPointerAt() uint64 {
@@ -131,9 +127,9 @@ func (c *cacheCheck) cpuTid(cpu int, addr uint64) {
 	if err != nil || tid&mask == uint64(cpu) {
 		return
 	}
-	f := finding(CPUTid, "the transaction id of CPU %d is %#x", cpu, tid)
+	f := rules.New(rules.CPUTid, "the transaction id of CPU %d is %#x", cpu, tid)
 	f.CPU, f.At, f.Member, f.Offset = cpu, c.sub.CPUTid.At(addr), c.sub.CPUTid.Path, c.sub.CPUTid.Offset
-	f.Found, f.Expected = word(tid, 8), word(tid&^mask|uint64(cpu), 8)
+	f.Found, f.Expected = rules.Word(tid, 8), rules.Word(tid&^mask|uint64(cpu), 8)
 	c.add(f)
 }
 
@@ -150,36 +146,36 @@ func (c *cacheCheck) cpuSlab(cpu int, addr uint64) {
 		c.cannot(err)
 		return
 	}
-	here := func(r *Rule, m *kernel.Field, v uint64, text string, args ...any) Finding {
-		f := finding(r, text, args...)
-		f.CPU, f.At, f.Member, f.Offset, f.Found = cpu, m.At(addr), m.Path, m.Offset, word(v, 8)
+	here := func(r *rules.Rule, m *kernel.Field, v uint64, text string, args ...any) rules.Finding {
+		f := rules.New(r, text, args...)
+		f.CPU, f.At, f.Member, f.Offset, f.Found = cpu, m.At(addr), m.Path, m.Offset, rules.Word(v, 8)
 		return f
 	}
 	if page == 0 {
 		if head != 0 {
-			f := here(CPUList, &n.CPUFreelist, head, "CPU %d has no slab and a free list at %#x", cpu, head).want(0)
-			f.window, f.touches = true, []uint64{c.Addr, addr, head}
+			f := here(rules.CPUList, &n.CPUFreelist, head, "CPU %d has no slab and a free list at %#x", cpu, head).Expect(0)
+			f.Window, f.Touches = true, []uint64{c.Addr, addr, head}
 			c.add(f)
 		}
 		return
 	}
 	s, err := c.m.SlabOf(page)
 	if s == nil || s.Cache != c.Cache {
-		f := here(CPUSlab, &n.CPUSlab, page, "CPU %d allocates from %#x, which is no slab", cpu, page)
+		f := here(rules.CPUSlab, &n.CPUSlab, page, "CPU %d allocates from %#x, which is no slab", cpu, page)
 		if s != nil {
 			f.Text = fmt.Sprintf("CPU %d allocates from %#x, a slab of %s", cpu, page, s.Cache.Name)
 			f.Slab = s
 		}
 		f.Page = page
 		if o, ok := c.m.Find(head); ok && o.Slab.Cache == c.Cache && head != 0 {
-			f = f.want(o.Slab.Addr)
+			f = f.Expect(o.Slab.Addr)
 			f.Want, f.HasWant = o.Slab.Addr, true
 		}
 		c.unreadOr(f, err)
 		return
 	}
 	c.take(page, role{kind: roleCPU, node: s.Node, cpu: cpu})
-	w := freeWalk{c: c, s: s, headAt: n.CPUFreelist.At(addr), headRule: CPUList, cpu: cpu, expect: -1, own: c.onOwnList(s),
+	w := freeWalk{c: c, s: s, headAt: n.CPUFreelist.At(addr), headRule: rules.CPUList, cpu: cpu, expect: -1, own: c.onOwnList(s),
 		what: fmt.Sprintf("the free list of CPU %d", cpu)}
 	w.follow(head, func(i int, from uint64) {
 		c.hold(s.At(i), holder{slab.Place{Holder: slab.CPUList, CPU: cpu, Node: -1}, from})
@@ -205,7 +201,7 @@ func (c *cacheCheck) onOwnList(s *slab.Slab) objectSet {
 }
 
 // unreadOr adds a finding, or counts it as unread if the dump is what lacks it.
-func (c *cacheCheck) unreadOr(f Finding, err error) {
+func (c *cacheCheck) unreadOr(f rules.Finding, err error) {
 	if missingMemory(err) {
 		c.cannot(err)
 		return
@@ -231,18 +227,18 @@ func (c *cacheCheck) cpuPartial(cpu int, addr uint64) {
 	var list []*slab.Slab
 	for at != 0 {
 		s, err := c.m.SlabOf(at)
-		bad := func(r *Rule, text string, args ...any) {
-			f := finding(r, text, args...)
-			f.CPU, f.At, f.Member, f.Found, f.Slab, f.Page = cpu, link, member, word(at, 8), s, at
+		bad := func(r *rules.Rule, text string, args ...any) {
+			f := rules.New(r, text, args...)
+			f.CPU, f.At, f.Member, f.Found, f.Slab, f.Page = cpu, link, member, rules.Word(at, 8), s, at
 			c.unreadOr(f, err)
 		}
 		switch {
 		case s == nil:
-			bad(CPUPartial, "the partial slabs of CPU %d lead to %#x, which is no slab", cpu, at)
+			bad(rules.CPUPartial, "the partial slabs of CPU %d lead to %#x, which is no slab", cpu, at)
 		case s.Cache != c.Cache:
-			bad(CPUPartial, "the partial slabs of CPU %d lead to %#x, a slab of %s", cpu, at, s.Cache.Name)
+			bad(rules.CPUPartial, "the partial slabs of CPU %d lead to %#x, a slab of %s", cpu, at, s.Cache.Name)
 		case seen[at]:
-			bad(FreeCycle, "the partial slabs of CPU %d lead back to %#x", cpu, at)
+			bad(rules.FreeCycle, "the partial slabs of CPU %d lead back to %#x", cpu, at)
 			s = nil
 		}
 		if s == nil || s.Cache != c.Cache {
@@ -275,9 +271,9 @@ func (c *cacheCheck) cpuPartialCounts(cpu int, list []*slab.Slab) {
 		if err != nil || v == want {
 			continue
 		}
-		x := finding(CPUCount, "partial slab %d of CPU %d counts %d slabs with itself, %d were found", i, cpu, int32(v), want)
+		x := rules.New(rules.CPUCount, "partial slab %d of CPU %d counts %d slabs with itself, %d were found", i, cpu, int32(v), want)
 		x.CPU, x.Slab, x.At, x.Member, x.Offset = cpu, s, f.At(s.Addr), f.Path, f.Offset
-		x.Found, x.Expected = word(v, int(min(f.Size(), 8))), word(want, int(min(f.Size(), 8)))
+		x.Found, x.Expected = rules.Word(v, int(min(f.Size(), 8))), rules.Word(want, int(min(f.Size(), 8)))
 		c.add(x)
 	}
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/kdive/kdive/kernel"
 	"github.com/kdive/kdive/slab"
+	"github.com/kdive/kdive/slabcheck/rules"
 	"github.com/kdive/kdive/value"
 )
 
@@ -129,7 +130,7 @@ func (c *cacheCheck) debugSlab(s *slabRec, free objectSet, broken bool) {
 	for i := range s.Objects {
 		at := int64(i) * c.Size
 		_, held := c.held[s.Object(i)]
-		o := objectBytes{c: c, s: s, i: i, d: d, b: buf[at : at+c.Size], free: free.has(i) || held, sure: Certain}
+		o := objectBytes{c: c, s: s, i: i, d: d, b: buf[at : at+c.Size], free: free.has(i) || held, sure: rules.Certain}
 		if broken && !o.free {
 			o.guess()
 		}
@@ -160,7 +161,7 @@ func (c *cacheCheck) slabPadding(s *slabRec, buf []byte) {
 		return
 	}
 	if o := other(buf[from:to], poisonInuse); o >= 0 {
-		f := finding(PadSlab, "the padding at the end of slab %#x is overwritten", s.Addr)
+		f := rules.New(rules.PadSlab, "the padding at the end of slab %#x is overwritten", s.Addr)
 		f.Slab = s.Slab
 		c.pattern(&f, s.Base+uint64(from), buf[from:to], o, poisonInuse)
 		f.Offset = int64(f.At - s.Base)
@@ -202,7 +203,7 @@ func (c *cacheCheck) extInObject(s *slabRec) int64 {
 
 // pattern fills in what is at address at, from the first byte that is not fill
 // up to 64 bytes of those that differ.
-func (c *cacheCheck) pattern(f *Finding, at uint64, b []byte, first int, fill byte) {
+func (c *cacheCheck) pattern(f *rules.Finding, at uint64, b []byte, first int, fill byte) {
 	last := len(b)
 	for last > first+1 && b[last-1] == fill {
 		last--
@@ -222,12 +223,12 @@ type objectBytes struct {
 	d    debugLayout
 	b    []byte // from the red zone in front to the end of the padding
 	free bool
-	sure Sure
+	sure rules.Sure
 }
 
 // guess decides whether an object is free where the lists cannot: by its red zone.
 func (o *objectBytes) guess() {
-	o.sure = Likely
+	o.sure = rules.Likely
 	if o.c.Flags&o.c.flags.RedZone == 0 {
 		return
 	}
@@ -246,7 +247,7 @@ func (o *objectBytes) part(from, to int64) []byte {
 }
 
 // check compares a part with what it should be filled with.
-func (o *objectBytes) check(r *Rule, from, to int64, fill byte, what string) {
+func (o *objectBytes) check(r *rules.Rule, from, to int64, fill byte, what string) {
 	b := o.part(from, to)
 	first := other(b, fill)
 	if first < 0 {
@@ -256,11 +257,11 @@ func (o *objectBytes) check(r *Rule, from, to int64, fill byte, what string) {
 	if o.free {
 		state = "a free"
 	}
-	f := finding(r, "the %s %s object is overwritten", what, state)
+	f := rules.New(r, "the %s %s object is overwritten", what, state)
 	f.Slab, f.Object, f.Index, f.Sure = o.s.Slab, o.s.Object(o.i), o.i, o.sure
 	o.c.pattern(&f, f.Object+uint64(from), b, first, fill)
 	f.Offset = from + int64(first)
-	f.window, f.touches = first == 0, []uint64{f.Object}
+	f.Window, f.Touches = first == 0, []uint64{f.Object}
 	o.c.add(f)
 }
 
@@ -268,7 +269,7 @@ func (o *objectBytes) zones() {
 	c := o.c
 	if c.Flags&c.flags.RedZone == 0 {
 		if c.Flags&c.flags.Poison != 0 {
-			o.check(PadAlign, o.d.size, o.d.inuse, poisonInuse, "padding behind the data of")
+			o.check(rules.PadAlign, o.d.size, o.d.inuse, poisonInuse, "padding behind the data of")
 		}
 		return
 	}
@@ -280,10 +281,10 @@ func (o *objectBytes) zones() {
 		o.otherState(fill, opposite)
 		return
 	}
-	o.check(RedLeft, -o.d.left, 0, fill, "red zone in front of")
-	o.check(RedRight, o.d.size, o.d.inuse, fill, "red zone behind")
+	o.check(rules.RedLeft, -o.d.left, 0, fill, "red zone in front of")
+	o.check(rules.RedRight, o.d.size, o.d.inuse, fill, "red zone behind")
 	if asked, ok := o.asked(); ok && c.extra && !o.free && asked <= o.d.size {
-		o.check(RedExtra, asked, o.d.size, fill, fmt.Sprintf("red zone behind the %d bytes that were asked for of", asked))
+		o.check(rules.RedExtra, asked, o.d.size, fill, fmt.Sprintf("red zone behind the %d bytes that were asked for of", asked))
 	}
 }
 
@@ -301,11 +302,11 @@ func (o *objectBytes) otherState(fill, opposite byte) {
 	if o.free {
 		text = "the red zones of a free object say that it is allocated"
 	}
-	f := finding(RedState, "%s", text)
+	f := rules.New(rules.RedState, "%s", text)
 	f.Slab, f.Object, f.Index, f.Sure = o.s.Slab, o.s.Object(o.i), o.i, o.sure
 	f.At, f.Offset = f.Object+uint64(o.d.size), o.d.size
 	f.Found, f.Expected = []byte{opposite}, []byte{fill}
-	f.window, f.touches, f.within = true, []uint64{f.Object}, o.s
+	f.Window, f.Touches, f.Within = true, []uint64{f.Object}, o.s.Slab
 	o.c.add(f)
 }
 
@@ -320,7 +321,7 @@ func (o *objectBytes) asked() (int64, bool) {
 	}
 	v := int64(value.Number(b))
 	if !o.free && (v < 0 || v > o.d.size) {
-		f := finding(OrigSize, "the object says that %d bytes of %d were asked for", v, o.d.size)
+		f := rules.New(rules.OrigSize, "the object says that %d bytes of %d were asked for", v, o.d.size)
 		f.Slab, f.Object, f.Index = o.s.Slab, o.s.Object(o.i), o.i
 		f.At, f.Offset, f.Found = f.Object+uint64(o.d.orig), o.d.orig, bytes.Clone(b)
 		o.c.add(f)
@@ -338,8 +339,8 @@ func (o *objectBytes) poison() {
 	if link := c.Layout().Link; link < o.d.inuse && link < o.d.size {
 		return // the free pointer is in it
 	}
-	o.check(Poison, from, to, poisonFree, "poison of")
-	o.check(PoisonEnd, to, o.d.size, poisonEnd, "end of the poison of")
+	o.check(rules.Poison, from, to, poisonFree, "poison of")
+	o.check(rules.PoisonEnd, to, o.d.size, poisonEnd, "end of the poison of")
 }
 
 func (o *objectBytes) padding() {
@@ -350,7 +351,7 @@ func (o *objectBytes) padding() {
 	if c.Flags&c.flags.Kmalloc != 0 && c.Flags&c.flags.StoreUser != 0 && c.origLen == 0 {
 		return // where it begins is not known
 	}
-	o.check(PadObject, o.d.end+c.extInObject(o.s), o.d.whole, poisonInuse, "padding at the end of")
+	o.check(rules.PadObject, o.d.end+c.extInObject(o.s), o.d.whole, poisonInuse, "padding at the end of")
 }
 
 // link checks the free pointer of an allocated object, where it has a place of
@@ -374,9 +375,9 @@ func (o *objectBytes) link() {
 	if c.Flags&c.flags.Poison != 0 && other(b, poisonInuse) < 0 {
 		return // it never was on a list
 	}
-	f := finding(FreePointer, "the free pointer of allocated object %#x leads to %#x, no object of the slab", at, to)
+	f := rules.New(rules.FreePointer, "the free pointer of allocated object %#x leads to %#x, no object of the slab", at, to)
 	f.Slab, f.Object, f.Index, f.Sure = o.s.Slab, at, o.i, o.sure
-	f.At, f.Offset, f.Member, f.Found, f.Target = at+uint64(link), link, "free pointer", word(raw, 8), to
+	f.At, f.Offset, f.Member, f.Found, f.Target = at+uint64(link), link, "free pointer", rules.Word(raw, 8), to
 	c.add(f)
 }
 
@@ -400,7 +401,7 @@ func (o *objectBytes) wiped() {
 	}
 	link := c.Layout().Link
 	if c.slub {
-		o.check(FreeWiped, 0, min(link, o.d.size), 0, "zeroed data of")
-		o.check(FreeWiped, min(link+8, o.d.size), o.d.size, 0, "zeroed data of")
+		o.check(rules.FreeWiped, 0, min(link, o.d.size), 0, "zeroed data of")
+		o.check(rules.FreeWiped, min(link+8, o.d.size), o.d.size, 0, "zeroed data of")
 	}
 }

@@ -3,6 +3,7 @@ package slabcheck
 import (
 	"github.com/kdive/kdive/kernel"
 	"github.com/kdive/kdive/slab"
+	"github.com/kdive/kdive/slabcheck/rules"
 )
 
 // extraNeeds are members of caches and slabs that only some kernels have.
@@ -27,14 +28,14 @@ func (c *cacheCheck) extraFields(buf []byte, objectSize uint64) {
 	if f := &c.n.Ctor; f.Present() {
 		if at := f.In(buf); at != 0 {
 			if _, off, ok := c.k.SymbolAt(at); !ok || off != 0 {
-				c.add(c.member(CacheUse, f, buf, "the constructor is at %#x, where no function begins", at))
+				c.add(c.member(rules.CacheUse, f, buf, "the constructor is at %#x, where no function begins", at))
 			}
 		}
 	}
 	if e.UserOffset.Present() && e.UserSize.Present() {
 		from, n := e.UserOffset.In(buf)&0xffffffff, e.UserSize.In(buf)&0xffffffff
 		if from+n > objectSize {
-			c.add(c.member(CacheUse, &e.UserSize, buf, "user space may copy %d bytes from %d on of objects of %d bytes", n, from, objectSize))
+			c.add(c.member(rules.CacheUse, &e.UserSize, buf, "user space may copy %d bytes from %d on of objects of %d bytes", n, from, objectSize))
 		}
 	}
 	if !c.slub || !e.KeepSlabs.Present() || !e.Keep.Present() {
@@ -45,8 +46,8 @@ func (c *cacheCheck) extraFields(buf []byte, objectSize uint64) {
 		// Slabs are taken to be half full (slub_set_cpu_partial, mm/slub.c).
 		want := (keep*2 + objects - 1) / objects
 		if v := e.KeepSlabs.In(buf) & 0xffffffff; v != want {
-			x := c.member(CacheUse, &e.KeepSlabs, buf, "CPUs keep %d slabs for %d objects, %d in each", v, keep, objects).want(want)
-			x.Sure = Likely // the order of slabs can be set
+			x := c.member(rules.CacheUse, &e.KeepSlabs, buf, "CPUs keep %d slabs for %d objects, %d in each", v, keep, objects).Expect(want)
+			x.Sure = rules.Likely // the order of slabs can be set
 			c.add(x)
 		}
 	}
@@ -65,8 +66,8 @@ func (c *cacheCheck) owners(s *slabRec) {
 		return
 	}
 	bad := func(text string, args ...any) {
-		x := finding(SlabOwners, text, args...)
-		x.Slab, x.At, x.Member, x.Offset, x.Found = s.Slab, f.At(s.Addr), f.Path, f.Offset, word(v, 8)
+		x := rules.New(rules.SlabOwners, text, args...)
+		x.Slab, x.At, x.Member, x.Offset, x.Found = s.Slab, f.At(s.Addr), f.Path, f.Offset, rules.Word(v, 8)
 		c.add(x)
 	}
 	o, ok := c.m.Find(at)
@@ -105,11 +106,11 @@ func (c *cacheCheck) untracked(id int, node uint64) {
 		return
 	}
 	if head := f.At(node); next != head || prev != head {
-		x := finding(ListKind, "the list of full slabs of node %d is not empty, and not used without SLAB_STORE_USER", id)
+		x := rules.New(rules.ListKind, "the list of full slabs of node %d is not empty, and not used without SLAB_STORE_USER", id)
 		x.Node, x.At, x.Member, x.Offset = id, head, f.Path, f.Offset
-		x.Found, x.Expected = word(next, 8), word(head, 8)
+		x.Found, x.Expected = rules.Word(next, 8), rules.Word(head, 8)
 		if next == head {
-			x.At, x.Found = c.n.Prev.At(head), word(prev, 8)
+			x.At, x.Found = c.n.Prev.At(head), rules.Word(prev, 8)
 		}
 		c.add(x)
 	}

@@ -7,6 +7,7 @@ import (
 	"github.com/kdive/kdive/fault"
 	"github.com/kdive/kdive/kernel"
 	"github.com/kdive/kdive/slab"
+	"github.com/kdive/kdive/slabcheck/rules"
 )
 
 // missingMemory reports whether a read failed for want of the dump: its filter
@@ -55,7 +56,7 @@ type freeWalk struct {
 	s        *slab.Slab
 	what     string
 	headAt   uint64 // where the head is
-	headRule *Rule
+	headRule *rules.Rule
 	cpu      int
 	expect   int // how many objects should be on it, -1: not known
 
@@ -78,7 +79,7 @@ func (w *freeWalk) follow(at uint64, visit func(i int, from uint64)) {
 			w.bad(w.classify(at, prev), prev, from, raw, at)
 			return
 		case w.seen.has(i):
-			w.bad(FreeCycle, prev, from, raw, at)
+			w.bad(rules.FreeCycle, prev, from, raw, at)
 			return
 		}
 		w.seen.set(i)
@@ -95,32 +96,32 @@ func (w *freeWalk) follow(at uint64, visit func(i int, from uint64)) {
 }
 
 // classify names the rule that a pointer to no object breaks.
-func (w *freeWalk) classify(to, prev uint64) *Rule {
+func (w *freeWalk) classify(to, prev uint64) *rules.Rule {
 	s := w.s
 	if prev == 0 {
 		return w.headRule
 	}
 	if d := to - s.First(); to >= s.First() && d < uint64(s.Objects)*uint64(s.Cache.Size) {
-		return FreeAlign
+		return rules.FreeAlign
 	}
 	if o, ok := w.c.m.Find(to); ok && o.Slab.Addr != s.Addr {
-		return FreeForeign
+		return rules.FreeForeign
 	}
-	return FreePointer
+	return rules.FreePointer
 }
 
-func (w *freeWalk) bad(r *Rule, prev, from, raw, to uint64) {
+func (w *freeWalk) bad(r *rules.Rule, prev, from, raw, to uint64) {
 	w.broken = true
-	f := finding(r, "%s: %s leads to %#x", w.what, w.from(prev), to)
+	f := rules.New(r, "%s: %s leads to %#x", w.what, w.from(prev), to)
 	switch r {
-	case FreeCycle:
+	case rules.FreeCycle:
 		f.Text += ", which is on it already"
-	case FreeAlign:
+	case rules.FreeAlign:
 		f.Text += ", which is not the start of an object"
 	default:
 		f.Text += w.where(to)
 	}
-	f.Slab, f.CPU, f.At, f.Found, f.Target = w.s, w.cpu, from, word(raw, 8), to
+	f.Slab, f.CPU, f.At, f.Found, f.Target = w.s, w.cpu, from, rules.Word(raw, 8), to
 	if prev != 0 {
 		f.Object, f.Offset, f.Member = prev, w.c.Layout().Link, "free pointer"
 		f.Index, _ = w.s.Index(prev)
@@ -133,9 +134,9 @@ func (w *freeWalk) bad(r *Rule, prev, from, raw, to uint64) {
 	}
 	if want, ok := w.recover(to); ok {
 		f.Want, f.HasWant = want, true
-		f.Expected = word(want, 8)
+		f.Expected = rules.Word(want, 8)
 		if prev != 0 {
-			f.Expected = word(w.s.LinkWord(prev, want), 8)
+			f.Expected = rules.Word(w.s.LinkWord(prev, want), 8)
 		}
 	}
 	w.c.add(f)

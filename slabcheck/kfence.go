@@ -6,6 +6,7 @@ import (
 
 	"github.com/kdive/kdive/kernel"
 	"github.com/kdive/kdive/slab"
+	"github.com/kdive/kdive/slabcheck/rules"
 )
 
 // canary is what KFENCE fills the rest of an object's page with
@@ -18,7 +19,7 @@ func (ck *checker) checkGuards() {
 	for _, g := range ck.m.Guards() {
 		start, end := int64(g.Object-g.Page), int64(g.Object-g.Page)+g.Size
 		if start < 0 || end > kernel.PageSize || g.Size == 0 {
-			f := finding(KfenceMeta, "object %#x of %d bytes is not within its page", g.Object, g.Size)
+			f := rules.New(rules.KfenceMeta, "object %#x of %d bytes is not within its page", g.Object, g.Size)
 			f.At, f.Object = g.Meta, g.Object
 			ck.findings = append(ck.findings, &f)
 			continue
@@ -46,7 +47,7 @@ func (ck *checker) canaries(g *slab.GuardedObject, page []byte, from, to int64, 
 	if first < 0 {
 		return
 	}
-	f := finding(KfenceCanary, "the bytes %s object %#x of KFENCE are overwritten, %d bytes from %#x on", where, g.Object, last-first+1, g.Page+uint64(first))
+	f := rules.New(rules.KfenceCanary, "the bytes %s object %#x of KFENCE are overwritten, %d bytes from %#x on", where, g.Object, last-first+1, g.Page+uint64(first))
 	last = min(last, first+63)
 	f.At, f.Object, f.Offset = g.Page+uint64(first), g.Object, first-int64(g.Object-g.Page)
 	f.Found = bytes.Clone(page[first : last+1])
@@ -56,6 +57,6 @@ func (ck *checker) canaries(g *slab.GuardedObject, page []byte, from, to int64, 
 	if o, ok := ck.m.Find(g.Object); ok {
 		f.Slab, f.Page, f.Cache = o.Slab, o.Slab.Addr, o.Slab.Cache
 	}
-	f.window, f.touches = g.State == slab.Allocated && first == from, []uint64{g.Object}
+	f.Window, f.Touches = g.State == slab.Allocated && first == from, []uint64{g.Object}
 	ck.findings = append(ck.findings, &f)
 }

@@ -3,6 +3,8 @@ package slabcheck
 import (
 	"fmt"
 	"slices"
+
+	"github.com/kdive/kdive/slabcheck/rules"
 )
 
 // links is a doubly linked list under check. Addresses are those of struct
@@ -95,7 +97,7 @@ func (ck *checker) follow(l *links, reverse bool, stop map[uint64]bool) chain {
 // checkLinks walks a list from both ends, reports where the links disagree, and
 // returns the entries of both walks. whole is false if there may be more; the
 // error is that of the head.
-func (ck *checker) checkLinks(l *links, report func(Finding)) (entries []uint64, whole bool, err error) {
+func (ck *checker) checkLinks(l *links, report func(entry uint64, f rules.Finding)) (entries []uint64, whole bool, err error) {
 	front := ck.follow(l, false, nil)
 	if front.err != nil && front.why == "" {
 		return nil, false, front.err
@@ -113,22 +115,22 @@ func (ck *checker) checkLinks(l *links, report func(Finding)) (entries []uint64,
 	}
 	f, b := front.last, back.last
 	broken := func(at, found uint64, member string, want uint64, known bool, why string) {
-		x := finding(ListLink, "%s: %s of the entry at %#x leads to %#x: %s", l.name, member, at, found, why)
+		x := rules.New(rules.ListLink, "%s: %s of the entry at %#x leads to %#x: %s", l.name, member, at, found, why)
 		if at == l.head {
 			x.Text = fmt.Sprintf("%s: %s of the head at %#x leads to %#x: %s", l.name, member, at, found, why)
 		}
-		x.Member, x.Found, x.entry = member, word(found, 8), at
+		x.Member, x.Found = member, rules.Word(found, 8)
 		if member == "next" {
 			x.At = ck.n.Next.At(at)
 		} else {
 			x.At = ck.n.Prev.At(at)
 		}
 		if known {
-			x.Expected, x.Want, x.HasWant = word(want, 8), want, true
+			x.Expected, x.Want, x.HasWant = rules.Word(want, 8), want, true
 		}
-		x.window = found == l.head || l.entry(found)
-		x.touches = []uint64{l.head, f, b, found}
-		report(x)
+		x.Window = found == l.head || l.entry(found)
+		x.Touches = []uint64{l.head, f, b, found}
+		report(at, x)
 	}
 	switch {
 	case front.link == b:

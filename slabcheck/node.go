@@ -5,6 +5,7 @@ import (
 
 	"github.com/kdive/kdive/kernel"
 	"github.com/kdive/kdive/slab"
+	"github.com/kdive/kdive/slabcheck/rules"
 )
 
 // role is where a slab is held.
@@ -44,10 +45,10 @@ func (r role) String() string {
 // take notes where a slab is held, once; it reports whether it was the first.
 func (c *cacheCheck) take(addr uint64, r role) bool {
 	if old, twice := c.roles[addr]; twice {
-		f := finding(ListTwice, "slab %#x is held by %v and by %v", addr, old, r)
+		f := rules.New(rules.ListTwice, "slab %#x is held by %v and by %v", addr, old, r)
 		f.Page, f.Node, f.CPU = addr, r.node, r.cpu
 		f.Slab, _ = c.m.SlabOf(addr)
-		f.window, f.touches = true, []uint64{addr, c.Addr}
+		f.Window, f.Touches = true, []uint64{addr, c.Addr}
 		c.add(f)
 		return false
 	}
@@ -64,7 +65,7 @@ func (c *cacheCheck) nodes() {
 		}
 		if c.slub {
 			partial := c.nodeList(id, node, &c.sub.Partial, rolePartial)
-			c.nodeCount(NrPartial, id, node, &c.sub.NrPartial, partial, "slabs on the partial list")
+			c.nodeCount(rules.NrPartial, id, node, &c.sub.NrPartial, partial, "slabs on the partial list")
 			if c.TracksFull() {
 				c.nodeList(id, node, &c.sub.Full, roleFull)
 			} else {
@@ -75,7 +76,7 @@ func (c *cacheCheck) nodes() {
 		c.nodeList(id, node, &c.sal.Partial, rolePartial)
 		c.nodeList(id, node, &c.sal.Full, roleFull)
 		free := c.nodeList(id, node, &c.sal.Free, roleFree)
-		c.nodeCount(NrFree, id, node, &c.sal.FreeSlabs, free, "slabs on the free list")
+		c.nodeCount(rules.NrFree, id, node, &c.sal.FreeSlabs, free, "slabs on the free list")
 	}
 }
 
@@ -94,16 +95,16 @@ func (c *cacheCheck) nodeList(id int, node uint64, f *kernel.Field, kind roleKin
 			return ok
 		},
 	}
-	entries, whole, err := c.checkLinks(&l, func(x Finding) {
-		if x.entry != l.head {
-			x.Page = x.entry - off
+	entries, whole, err := c.checkLinks(&l, func(entry uint64, x rules.Finding) {
+		if entry != l.head {
+			x.Page = entry - off
 			x.Slab, _ = c.m.SlabOf(x.Page)
 			x.Offset = int64(x.At - x.Page)
 		} else {
 			x.Offset = int64(x.At - node)
 		}
 		x.Node = id
-		x.touches = append(x.touches, c.Addr, node)
+		x.Touches = append(x.Touches, c.Addr, node)
 		c.add(x)
 	})
 	if err != nil {
@@ -135,11 +136,11 @@ func (c *cacheCheck) listed(addr uint64, r role) {
 		return
 	}
 	if s.Cache != c.Cache {
-		f := finding(ListForeign, "slab %#x on %v names the cache %s", addr, r, s.Cache.Name)
+		f := rules.New(rules.ListForeign, "slab %#x on %v names the cache %s", addr, r, s.Cache.Name)
 		f.Slab, f.Node = s, r.node
 		f.At, f.Member = c.n.SlabCache.At(addr), "slab_cache"
 		f.Offset = c.n.SlabCache.Offset
-		f.Found, f.Expected = word(s.Cache.Addr, 8), word(c.Addr, 8)
+		f.Found, f.Expected = rules.Word(s.Cache.Addr, 8), rules.Word(c.Addr, 8)
 		f.Want, f.HasWant = c.Addr, true
 		c.add(f)
 		if x := c.byCache[s.Cache]; x != nil {
@@ -176,10 +177,10 @@ func (c *cacheCheck) otherNode(s *slab.Slab, r role) {
 	objects, _ := c.objectsOf(rec)
 	c.misplaced(s.Node, -1, -objects)
 	c.misplaced(r.node, 1, objects)
-	f := finding(PageNode, "slab %#x on %v says that it is of node %d", s.Addr, r, s.Node)
+	f := rules.New(rules.PageNode, "slab %#x on %v says that it is of node %d", s.Addr, r, s.Node)
 	f.Slab, f.Node = s, r.node
 	f.At, f.Member, f.Offset = c.n.PageFlags.At(s.Addr), c.n.PageFlags.Path, c.n.PageFlags.Offset
-	f.Found = word(rec.flags, 8)
+	f.Found = rules.Word(rec.flags, 8)
 	c.add(f)
 }
 
@@ -190,14 +191,14 @@ func (c *cacheCheck) notMarked(addr uint64, r role, err error) {
 			return // its cache pointer is what is wrong
 		}
 	}
-	f := finding(PageType, "page %#x, held by %v, is not marked as a slab", addr, r)
+	f := rules.New(rules.PageType, "page %#x, held by %v, is not marked as a slab", addr, r)
 	if pfn, ok := c.m.FrameOf(addr); !ok {
-		f = finding(ListForeign, "%v has %#x, which is no page structure", r, addr)
+		f = rules.New(rules.ListForeign, "%v has %#x, which is no page structure", r, addr)
 	} else if c.m.PageOf(pfn) != addr {
 		f.Text = fmt.Sprintf("%#x, held by %v, is inside of a page structure", addr, r)
 	}
 	f.Page, f.Node, f.CPU = addr, r.node, r.cpu
-	f.window, f.touches = true, []uint64{addr}
+	f.Window, f.Touches = true, []uint64{addr}
 	if !c.mark(&f, addr) {
 		c.cannot(err)
 		return
@@ -211,7 +212,7 @@ func (c *cacheCheck) notMarked(addr uint64, r role, err error) {
 
 // mark says in a finding how a page is marked and how slabs are: with a bit of
 // the flags, or with a type.
-func (c *cacheCheck) mark(f *Finding, addr uint64) bool {
+func (c *cacheCheck) mark(f *rules.Finding, addr uint64) bool {
 	m, size := &c.n.PageFlags, 8
 	if !c.n.PGSlab.Present() {
 		m, size = &c.n.PageType, 4
@@ -220,20 +221,20 @@ func (c *cacheCheck) mark(f *Finding, addr uint64) bool {
 	if err != nil {
 		return false
 	}
-	f.At, f.Member, f.Offset, f.Found = m.At(addr), m.Path, m.Offset, word(v, size)
+	f.At, f.Member, f.Offset, f.Found = m.At(addr), m.Path, m.Offset, rules.Word(v, size)
 	switch {
 	case c.n.PGSlab.Present() && c.n.PGSlab.Value >= 0 && c.n.PGSlab.Value < 64:
-		f.Expected = word(v|1<<c.n.PGSlab.Value, size)
+		f.Expected = rules.Word(v|1<<c.n.PGSlab.Value, size)
 	case len(c.slabs) > 0:
 		if v, err := m.Uint(c.k, c.slabs[0].Addr); err == nil {
-			f.Expected = word(v, size)
+			f.Expected = rules.Word(v, size)
 		}
 	}
 	return true
 }
 
 // nodeCount compares a counter of a node with what was counted.
-func (c *cacheCheck) nodeCount(r *Rule, id int, node uint64, f *kernel.Field, counted int, what string) {
+func (c *cacheCheck) nodeCount(r *rules.Rule, id int, node uint64, f *kernel.Field, counted int, what string) {
 	if !f.Present() || counted < 0 {
 		return
 	}
@@ -242,17 +243,17 @@ func (c *cacheCheck) nodeCount(r *Rule, id int, node uint64, f *kernel.Field, co
 		c.cannot(err)
 		return
 	}
-	if v == uint64(counted) || c.blind && v > uint64(counted) && (r == NrSlabs || r == NrObjects || r == NrFree) {
+	if v == uint64(counted) || c.blind && v > uint64(counted) && (r == rules.NrSlabs || r == rules.NrObjects || r == rules.NrFree) {
 		return // equal, or what is missing may be among what the dump does not have
 	}
-	x := finding(r, "node %d counts %d %s, %d were found", id, int64(v), what, counted)
+	x := rules.New(r, "node %d counts %d %s, %d were found", id, int64(v), what, counted)
 	x.Node, x.At, x.Offset, x.Member = id, f.At(node), f.Offset, f.Path
 	n := int(min(f.Size(), 8))
-	x.Found, x.Expected = word(v, n), word(uint64(counted), n)
-	x.window = int64(v)-int64(counted) <= 2*int64(len(c.cpus)) && int64(counted)-int64(v) <= 2*int64(len(c.cpus))
-	if r == NrObjects || r == NrFree {
-		x.window = true
+	x.Found, x.Expected = rules.Word(v, n), rules.Word(uint64(counted), n)
+	x.Window = int64(v)-int64(counted) <= 2*int64(len(c.cpus)) && int64(counted)-int64(v) <= 2*int64(len(c.cpus))
+	if r == rules.NrObjects || r == rules.NrFree {
+		x.Window = true
 	}
-	x.touches = []uint64{node, c.Addr}
+	x.Touches = []uint64{node, c.Addr}
 	c.add(x)
 }

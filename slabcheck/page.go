@@ -2,6 +2,7 @@ package slabcheck
 
 import (
 	"github.com/kdive/kdive/kernel"
+	"github.com/kdive/kdive/slabcheck/rules"
 )
 
 // pages checks the structures of a slab's pages.
@@ -10,16 +11,16 @@ func (c *cacheCheck) pages(s *slabRec) {
 	c.pageZone(s)
 	c.owners(s)
 	if c.common.haveRefs && s.refs != c.common.refs {
-		f := finding(PageCount, "the page of slab %#x has a reference count of %d", s.Addr, s.refs)
+		f := rules.New(rules.PageCount, "the page of slab %#x has a reference count of %d", s.Addr, s.refs)
 		f.Slab, f.At, f.Member, f.Offset = s.Slab, c.n.PageRefs.At(s.Addr), c.n.PageRefs.Path, c.n.PageRefs.Offset
-		f.Found, f.Expected = word(uint64(uint32(s.refs)), 4), word(uint64(uint32(c.common.refs)), 4)
-		f.Sure = Likely // whoever goes over all pages takes one for a moment
+		f.Found, f.Expected = rules.Word(uint64(uint32(s.refs)), 4), rules.Word(uint64(uint32(c.common.refs)), 4)
+		f.Sure = rules.Likely // whoever goes over all pages takes one for a moment
 		c.add(f)
 	}
 	if bad := s.flags & c.neverFlags(); bad != 0 {
-		f := finding(PageFlags, "the page of slab %#x has flags that slabs never have", s.Addr)
+		f := rules.New(rules.PageFlags, "the page of slab %#x has flags that slabs never have", s.Addr)
 		f.Slab, f.At, f.Member, f.Offset = s.Slab, c.n.PageFlags.At(s.Addr), c.n.PageFlags.Path, c.n.PageFlags.Offset
-		f.Found, f.Expected = word(s.flags, 8), word(s.flags&^bad, 8)
+		f.Found, f.Expected = rules.Word(s.flags, 8), rules.Word(s.flags&^bad, 8)
 		c.add(f)
 	}
 }
@@ -62,15 +63,15 @@ func (c *cacheCheck) pageTails(s *slabRec) {
 		if v == want {
 			continue
 		}
-		f := finding(PageTail, "page %#x of slab %#x does not name the slab's first page", at, s.Addr)
+		f := rules.New(rules.PageTail, "page %#x of slab %#x does not name the slab's first page", at, s.Addr)
 		f.Slab, f.Page, f.At, f.Member, f.Offset = s.Slab, at, c.n.Compound.At(at), c.n.Compound.Path, c.n.Compound.Offset
-		f.Found, f.Expected = word(v, 8), word(want, 8)
+		f.Found, f.Expected = rules.Word(v, 8), rules.Word(want, 8)
 		c.add(f)
 	}
 	if s.tails > 1<<order-1 {
-		f := finding(PageTail, "%d pages name slab %#x as their first, of 2^%d pages", s.tails+1, s.Addr, order)
+		f := rules.New(rules.PageTail, "%d pages name slab %#x as their first, of 2^%d pages", s.tails+1, s.Addr, order)
 		f.Slab = s.Slab
-		f.Sure = Likely
+		f.Sure = rules.Likely
 		c.add(f)
 	}
 }

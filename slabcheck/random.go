@@ -3,6 +3,7 @@ package slabcheck
 import (
 	"math/bits"
 
+	"github.com/kdive/kdive/slabcheck/rules"
 	"github.com/kdive/kdive/value"
 )
 
@@ -34,9 +35,9 @@ func (c *cacheCheck) otherRandom(s *slabRec) {
 		c.random = random
 		c.mu.Unlock()
 		if !said {
-			f := finding(CacheRandom, "free lists are whole if their pointers are mixed with %#x", random)
+			f := rules.New(rules.CacheRandom, "free lists are whole if their pointers are mixed with %#x", random)
 			f.At, f.Member, f.Offset = c.sub.Random.At(c.Addr), c.sub.Random.Path, c.sub.Random.Offset
-			f.Found, f.Expected = word(l.Random, 8), word(random, 8)
+			f.Found, f.Expected = rules.Word(l.Random, 8), rules.Word(random, 8)
 			c.add(f)
 		}
 		return

@@ -5,6 +5,7 @@ import (
 
 	"github.com/kdive/kdive/kernel"
 	"github.com/kdive/kdive/slab"
+	"github.com/kdive/kdive/slabcheck/rules"
 	"github.com/kdive/kdive/value"
 )
 
@@ -19,7 +20,7 @@ func (c *cacheCheck) salFields(buf []byte, size uint64) {
 	n := &c.sal
 	num, order := n.Num.In(buf)&0xffffffff, n.Order.In(buf)&0xffffffff
 	if order > 20 {
-		c.add(c.member(CacheOrder, &n.Order, buf, "slabs have 2^%d pages", order))
+		c.add(c.member(rules.CacheOrder, &n.Order, buf, "slabs have 2^%d pages", order))
 		return
 	}
 	room := uint64(kernel.PageSize) << order
@@ -29,12 +30,12 @@ func (c *cacheCheck) salFields(buf []byte, size uint64) {
 		each += index
 	}
 	if want := room / each; num != want {
-		c.add(c.member(CacheOrder, &n.Num, buf, "slabs of 2^%d pages have %d objects of %d bytes", order, num, size).want(want))
+		c.add(c.member(rules.CacheOrder, &n.Num, buf, "slabs of 2^%d pages have %d objects of %d bytes", order, num, size).Expect(want))
 	}
 	c.colours(buf, room%each)
 	if n.FreeSize.Present() {
 		if v := n.FreeSize.In(buf) & 0xffffffff; v != num*index {
-			c.add(c.member(CacheSize, &n.FreeSize, buf, "the array of free objects has %d bytes for %d objects", v, num).want(num * index))
+			c.add(c.member(rules.CacheSize, &n.FreeSize, buf, "the array of free objects has %d bytes for %d objects", v, num).Expect(num * index))
 		}
 	}
 }
@@ -49,11 +50,11 @@ func (c *cacheCheck) colours(buf []byte, left uint64) {
 	step := n.ColourOff.In(buf) & 0xffffffff
 	want := max(c.common.colourOff, c.n.Align.In(buf)&0xffffffff)
 	if step != want {
-		c.add(c.member(CacheSize, &n.ColourOff, buf, "slabs are shifted by %d bytes", step).want(want))
+		c.add(c.member(rules.CacheSize, &n.ColourOff, buf, "slabs are shifted by %d bytes", step).Expect(want))
 		return
 	}
 	if v := n.Colour.In(buf); v != left/step {
-		c.add(c.member(CacheSize, &n.Colour, buf, "%d shifts of %d bytes where %d bytes are left", v, step, left).want(left / step))
+		c.add(c.member(rules.CacheSize, &n.Colour, buf, "%d shifts of %d bytes where %d bytes are left", v, step, left).Expect(left / step))
 	}
 }
 
@@ -128,7 +129,7 @@ func (c *cacheCheck) array(at uint64, p slab.Place) {
 	n := &c.sal
 	avail, err := n.Avail.Uint(c.k, at)
 	if err != nil {
-		f := finding(CacheCPU, "the %v at %#x cannot be read", p, at)
+		f := rules.New(rules.CacheCPU, "the %v at %#x cannot be read", p, at)
 		f.CPU, f.Node, f.At = p.CPU, p.Node, at
 		c.unreadOr(f, err)
 		return
@@ -142,8 +143,8 @@ func (c *cacheCheck) array(at uint64, p slab.Place) {
 	c.arraySizes(at, limit, p)
 	sound := avail <= limit
 	if !sound {
-		f := finding(ArrayLimit, "the %v says that it has %d objects of at most %d", p, avail, limit)
-		f.CPU, f.Node, f.At, f.Member, f.Offset, f.Found = p.CPU, p.Node, n.Avail.At(at), n.Avail.Path, n.Avail.Offset, word(avail, 4)
+		f := rules.New(rules.ArrayLimit, "the %v says that it has %d objects of at most %d", p, avail, limit)
+		f.CPU, f.Node, f.At, f.Member, f.Offset, f.Found = p.CPU, p.Node, n.Avail.At(at), n.Avail.Path, n.Avail.Offset, rules.Word(avail, 4)
 		c.add(f)
 	}
 	c.entries(n.Entries.At(at), int(min(avail, limit, maxEntries)), p, sound)
@@ -158,16 +159,16 @@ func (c *cacheCheck) arraySizes(at, limit uint64, p slab.Place) {
 	}
 	want, err := n.CacheLimit.Uint(c.k, c.Addr)
 	if err == nil && want&0xffffffff != limit {
-		f := finding(ArrayLimit, "the %v has a limit of %d, the cache says %d", p, limit, want)
+		f := rules.New(rules.ArrayLimit, "the %v has a limit of %d, the cache says %d", p, limit, want)
 		f.CPU, f.Node, f.At, f.Member, f.Offset = p.CPU, p.Node, n.Limit.At(at), n.Limit.Path, n.Limit.Offset
-		f.Found, f.Expected = word(limit, 4), word(want, 4)
+		f.Found, f.Expected = rules.Word(limit, 4), rules.Word(want, 4)
 		c.add(f)
 	}
 	batch, err := n.Batch.Uint(c.k, at)
 	if want, err2 := n.CacheBatch.Uint(c.k, c.Addr); err == nil && err2 == nil && n.Batch.Present() && batch != want {
-		f := finding(ArrayLimit, "the %v moves %d objects at once, the cache says %d", p, batch, want)
+		f := rules.New(rules.ArrayLimit, "the %v moves %d objects at once, the cache says %d", p, batch, want)
 		f.CPU, f.Node, f.At, f.Member, f.Offset = p.CPU, p.Node, n.Batch.At(at), n.Batch.Path, n.Batch.Offset
-		f.Found, f.Expected = word(batch, 4), word(want, 4)
+		f.Found, f.Expected = rules.Word(batch, 4), rules.Word(want, 4)
 		c.add(f)
 	}
 }
@@ -176,10 +177,10 @@ func (c *cacheCheck) arraySizes(at, limit uint64, p slab.Place) {
 func (c *cacheCheck) salSlab(s *slabRec) objectSet {
 	n := &c.sal
 	free := newObjectSet(max(0, min(s.Objects, 1<<16)))
-	here := func(r *Rule, m *kernel.Field, v uint64, size int, text string, args ...any) Finding {
-		f := finding(r, text, args...)
-		f.Slab, f.At, f.Member, f.Offset, f.Found = s.Slab, m.At(s.Addr), m.Path, m.Offset, word(v, size)
-		f.touches = []uint64{s.Addr, s.Base, c.Addr}
+	here := func(r *rules.Rule, m *kernel.Field, v uint64, size int, text string, args ...any) rules.Finding {
+		f := rules.New(r, text, args...)
+		f.Slab, f.At, f.Member, f.Offset, f.Found = s.Slab, m.At(s.Addr), m.Path, m.Offset, rules.Word(v, size)
+		f.Touches = []uint64{s.Addr, s.Base, c.Addr}
 		return f
 	}
 	if s.pending {
@@ -187,7 +188,7 @@ func (c *cacheCheck) salSlab(s *slabRec) objectSet {
 	}
 	sound := c.slabMemory(s, here)
 	if s.Inuse > s.Objects {
-		c.add(here(SlabInuse, &n.Active, uint64(s.Inuse), 4, "slab %#x counts %d of %d objects in use", s.Addr, s.Inuse, s.Objects))
+		c.add(here(rules.SlabInuse, &n.Active, uint64(s.Inuse), 4, "slab %#x counts %d of %d objects in use", s.Addr, s.Inuse, s.Objects))
 		return free
 	}
 	if sound {
@@ -210,14 +211,14 @@ func (c *cacheCheck) salList(s *slabRec, here reporter) {
 	if r.kind == want {
 		return
 	}
-	f := here(ListKind, &c.sal.Active, uint64(active), 4, "slab %#x has %d of %d objects in use, and is on %v", s.Addr, active, s.Objects, r)
-	f.window, f.Node = true, s.Node
+	f := here(rules.ListKind, &c.sal.Active, uint64(active), 4, "slab %#x has %d of %d objects in use, and is on %v", s.Addr, active, s.Objects, r)
+	f.Window, f.Node = true, s.Node
 	if r.kind == roleNone {
-		f.Rule = ListLost
+		f.Rule = rules.ListLost
 		f.Text = fmt.Sprintf("slab %#x is on no list", s.Addr)
 		f.At, f.Found, f.Member = 0, nil, ""
 		if c.broken[s.Node] {
-			f.Sure = Likely
+			f.Sure = rules.Likely
 		}
 	}
 	c.add(f)
@@ -233,8 +234,8 @@ func (c *cacheCheck) indexes(s *slabRec, free objectSet) {
 	buf := make([]byte, n*width)
 	at := s.FreeHead() + uint64(s.Inuse*width)
 	if err := c.k.Read(buf, at); err != nil {
-		f := finding(OffSlab, "the array of free objects of slab %#x is at %#x, which cannot be read", s.Addr, s.FreeHead())
-		f.Slab, f.At, f.Member, f.Found = s.Slab, c.n.Freelist.At(s.Addr), c.n.Freelist.Path, word(s.FreeHead(), 8)
+		f := rules.New(rules.OffSlab, "the array of free objects of slab %#x is at %#x, which cannot be read", s.Addr, s.FreeHead())
+		f.Slab, f.At, f.Member, f.Found = s.Slab, c.n.Freelist.At(s.Addr), c.n.Freelist.Path, rules.Word(s.FreeHead(), 8)
 		c.unreadOr(f, err)
 		return
 	}
@@ -259,14 +260,14 @@ func (c *cacheCheck) indexes(s *slabRec, free objectSet) {
 		}
 	}
 	for _, b := range bad {
-		f := finding(FreeIndex, "entry %d of the free objects of slab %#x is %d", s.Inuse+b.o/width, s.Addr, b.v)
+		f := rules.New(rules.FreeIndex, "entry %d of the free objects of slab %#x is %d", s.Inuse+b.o/width, s.Addr, b.v)
 		if b.twice {
-			f.Rule, f.Text = FreeCycle, f.Text+", as another one"
-			c.at(&f, s.At(b.v))
+			f.Rule, f.Text = rules.FreeCycle, f.Text+", as another one"
+			f.About(s.At(b.v))
 		} else {
 			f.Text += fmt.Sprintf(" of %d objects", s.Objects)
 		}
-		f.Slab, f.At, f.Member, f.Found = s.Slab, at+uint64(b.o), "freelist[]", word(uint64(b.v), width)
+		f.Slab, f.At, f.Member, f.Found = s.Slab, at+uint64(b.o), "freelist[]", rules.Word(uint64(b.v), width)
 		f.Offset = int64(s.Inuse*width + b.o)
 		c.add(f)
 	}
@@ -278,10 +279,10 @@ func (c *cacheCheck) alsoHeld(s *slabRec, i int, at uint64) {
 	if !twice {
 		return
 	}
-	f := finding(ArrayState, "object %#x is free in its slab and held by the %v (at %#x)", s.Object(i), h.place, h.at)
-	c.at(&f, s.At(i))
-	f.CPU, f.Node, f.At, f.Found = h.place.CPU, h.place.Node, h.at, word(s.Object(i), 8)
-	f.window, f.touches = true, []uint64{s.Object(i), s.Addr, c.Addr, h.at}
+	f := rules.New(rules.ArrayState, "object %#x is free in its slab and held by the %v (at %#x)", s.Object(i), h.place, h.at)
+	f.About(s.At(i))
+	f.CPU, f.Node, f.At, f.Found = h.place.CPU, h.place.Node, h.at, rules.Word(s.Object(i), 8)
+	f.Window, f.Touches = true, []uint64{s.Object(i), s.Addr, c.Addr, h.at}
 	c.add(f)
 }
 
@@ -300,15 +301,15 @@ func (c *cacheCheck) slabMemory(s *slabRec, here reporter) (sound bool) {
 		step = v & 0xffffffff
 	}
 	if start < s.Base || end > room || step > 0 && off%step != 0 {
-		f := here(SlabMem, &n.SMem, start, 8, "the objects of slab %#x begin at %#x, at %d bytes of %d", s.Addr, start, int64(off), room)
+		f := here(rules.SlabMem, &n.SMem, start, 8, "the objects of slab %#x begin at %#x, at %d bytes of %d", s.Addr, start, int64(off), room)
 		if off != 0 && room-uint64(s.Objects)*uint64(c.Size) < max(step, 1) {
-			f = f.want(s.Base) // no room for colours
+			f = f.Expect(s.Base) // no room for colours
 		}
 		c.add(f)
 		return false
 	}
 	list := s.FreeHead()
-	bad := func(r *Rule, text string, args ...any) Finding {
+	bad := func(r *rules.Rule, text string, args ...any) rules.Finding {
 		sound = false
 		f := here(r, &c.n.Freelist, list, 8, text, args...)
 		f.Member = c.n.Freelist.Path
@@ -321,7 +322,7 @@ func (c *cacheCheck) slabMemory(s *slabRec, here reporter) (sound bool) {
 		}
 		i, ok := s.Index(list)
 		if !ok {
-			c.add(bad(SlabMem, "the array of free objects of slab %#x is at %#x, which is no object of it", s.Addr, list))
+			c.add(bad(rules.SlabMem, "the array of free objects of slab %#x is at %#x, which is no object of it", s.Addr, list))
 			return false
 		}
 		c.keeper(s, i, bad)
@@ -333,15 +334,15 @@ func (c *cacheCheck) slabMemory(s *slabRec, here reporter) (sound bool) {
 		}
 		switch {
 		case !ok || o.Index < 0 || o.Offset != 0:
-			c.add(bad(OffSlab, "the array of free objects of slab %#x is at %#x, which is not the start of an object", s.Addr, list))
+			c.add(bad(rules.OffSlab, "the array of free objects of slab %#x is at %#x, which is not the start of an object", s.Addr, list))
 		case state == slab.Free:
-			c.add(bad(OffSlab, "the array of free objects of slab %#x is object %#x of %s, which is free (%v)", s.Addr, list, o.Slab.Cache.Name, place))
+			c.add(bad(rules.OffSlab, "the array of free objects of slab %#x is object %#x of %s, which is free (%v)", s.Addr, list, o.Slab.Cache.Name, place))
 		case o.Slab.Cache.Size < int64(s.Objects)*int64(n.Index):
-			c.add(bad(OffSlab, "the array of free objects of slab %#x is an object of %s", s.Addr, o.Slab.Cache.Name))
+			c.add(bad(rules.OffSlab, "the array of free objects of slab %#x is an object of %s", s.Addr, o.Slab.Cache.Name))
 		}
 	default:
 		if want := s.Base + room - uint64(s.Objects)*uint64(max(1, n.Index)); list != want {
-			c.add(bad(SlabMem, "the array of free objects of slab %#x is at %#x", s.Addr, list).want(want))
+			c.add(bad(rules.SlabMem, "the array of free objects of slab %#x is at %#x", s.Addr, list).Expect(want))
 		}
 	}
 	return sound
@@ -349,7 +350,7 @@ func (c *cacheCheck) slabMemory(s *slabRec, here reporter) (sound bool) {
 
 // keeper checks that the object that holds the array of free objects is the last
 // in it: the first one that was freed.
-func (c *cacheCheck) keeper(s *slabRec, i int, bad func(*Rule, string, ...any) Finding) {
+func (c *cacheCheck) keeper(s *slabRec, i int, bad func(*rules.Rule, string, ...any) rules.Finding) {
 	width := int(c.sal.Index)
 	if width != 1 && width != 2 || s.Inuse >= s.Objects {
 		return
@@ -362,10 +363,10 @@ func (c *cacheCheck) keeper(s *slabRec, i int, bad func(*Rule, string, ...any) F
 	if last == i {
 		return
 	}
-	f := bad(SlabMem, "the array of free objects of slab %#x is in object %d, and the last of it is object %d", s.Addr, i, last)
+	f := bad(rules.SlabMem, "the array of free objects of slab %#x is in object %d, and the last of it is object %d", s.Addr, i, last)
 	if last < s.Objects {
-		f = f.want(s.Object(last))
+		f = f.Expect(s.Object(last))
 	}
-	f.window = true
+	f.Window = true
 	c.add(f)
 }

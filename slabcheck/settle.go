@@ -4,24 +4,25 @@ import (
 	"slices"
 
 	"github.com/kdive/kdive/kernel"
+	"github.com/kdive/kdive/slabcheck/rules"
 )
 
 // settle decides which findings an interrupted update explains: a CPU was
 // stopped in the allocator and still has the slab, the list or the cache in its
 // registers or on its stack.
-func (ck *checker) settle(list []*Finding) {
-	if ck.opt.Frames == nil || !slices.ContainsFunc(list, func(f *Finding) bool { return f.window }) {
+func (ck *checker) settle(list []*rules.Finding) {
+	if ck.opt.Frames == nil || !slices.ContainsFunc(list, func(f *rules.Finding) bool { return f.Window }) {
 		return
 	}
 	frames := ck.opt.Frames()
 	for _, f := range list {
-		if !f.window {
+		if !f.Window {
 			continue
 		}
 		for i := range frames {
 			if at := ck.holds(&frames[i], f); at != 0 {
-				f.Sure = InFlight
-				f.Proof = &Proof{CPU: frames[i].CPU, Function: frames[i].Function, PC: frames[i].PC, Holds: at}
+				f.Sure = rules.InFlight
+				f.Proof = &rules.Proof{CPU: frames[i].CPU, Function: frames[i].Function, PC: frames[i].PC, Holds: at}
 				break
 			}
 		}
@@ -30,18 +31,18 @@ func (ck *checker) settle(list []*Finding) {
 
 // holds is an address that a CPU has in hand and must have, if it is to explain
 // the finding; 0 if it has none.
-func (ck *checker) holds(f *Frame, x *Finding) uint64 {
-	for _, at := range x.touches {
+func (ck *checker) holds(f *Frame, x *rules.Finding) uint64 {
+	for _, at := range x.Touches {
 		if at != 0 && slices.Contains(f.Words, at) {
 			return at
 		}
 	}
-	if x.within == nil {
+	if x.Within == nil {
 		return 0
 	}
-	size := uint64(kernel.PageSize) << x.within.Cache.Order
+	size := uint64(kernel.PageSize) << x.Within.Cache.Order
 	for _, at := range f.Words {
-		if at == x.within.Addr || at >= x.within.Base && at-x.within.Base < size {
+		if at == x.Within.Addr || at >= x.Within.Base && at-x.Within.Base < size {
 			return at
 		}
 	}
@@ -57,10 +58,10 @@ func (ck *checker) checkStrays() {
 		if ck.inFence(s) {
 			continue
 		}
-		f := finding(PageCache, "page %#x is marked as a slab and names the cache %#x, which is none", s.addr, s.cache)
+		f := rules.New(rules.PageCache, "page %#x is marked as a slab and names the cache %#x, which is none", s.addr, s.cache)
 		f.Page, f.At, f.Member, f.Offset = s.addr, ck.n.SlabCache.At(s.addr), ck.n.SlabCache.Path, ck.n.SlabCache.Offset
-		f.Found = word(s.cache, 8)
-		f.window, f.touches = true, []uint64{s.addr} // it is marked before it gets its cache
+		f.Found = rules.Word(s.cache, 8)
+		f.Window, f.Touches = true, []uint64{s.addr} // it is marked before it gets its cache
 		if c := ck.ownerOf(s); c != nil {
 			f.Cache = c.Cache
 			objects := c.PerSlab
@@ -68,7 +69,7 @@ func (ck *checker) checkStrays() {
 				objects = s.objects
 			}
 			c.misplaced(max(c.roles[s.addr].node, 0), 1, objects)
-			f.Expected, f.Want, f.HasWant = word(c.Addr, 8), c.Addr, true
+			f.Expected, f.Want, f.HasWant = rules.Word(c.Addr, 8), c.Addr, true
 		}
 		if said++; said > perRule {
 			ck.omitted++

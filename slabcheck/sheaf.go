@@ -6,6 +6,7 @@ import (
 
 	"github.com/kdive/kdive/kernel"
 	"github.com/kdive/kdive/slab"
+	"github.com/kdive/kdive/slabcheck/rules"
 )
 
 // maxEntries bounds an array or a sheaf.
@@ -25,8 +26,8 @@ func (c *cacheCheck) sheaves() {
 			return
 		}
 		if capacity = uint64(uint32(v)); capacity > maxEntries {
-			f := finding(ArrayLimit, "sheaves hold %d objects", capacity)
-			f.At, f.Member, f.Offset, f.Found = n.Capacity.At(c.Addr), n.Capacity.Path, n.Capacity.Offset, word(capacity, 4)
+			f := rules.New(rules.ArrayLimit, "sheaves hold %d objects", capacity)
+			f.At, f.Member, f.Offset, f.Found = n.Capacity.At(c.Addr), n.Capacity.Path, n.Capacity.Offset, rules.Word(capacity, 4)
 			c.add(f)
 			return
 		}
@@ -50,9 +51,9 @@ func (c *cacheCheck) sheaves() {
 				continue
 			}
 			if at == 0 && x.f == &n.Main {
-				f := finding(SheafHeader, "CPU %d has no main sheaf", cpu)
-				f.CPU, f.At, f.Member, f.Offset, f.Found = cpu, x.f.At(layout.Sheaf+off), x.f.Path, x.f.Offset, word(0, 8)
-				f.window, f.touches = true, []uint64{layout.Sheaf + off, c.Addr}
+				f := rules.New(rules.SheafHeader, "CPU %d has no main sheaf", cpu)
+				f.CPU, f.At, f.Member, f.Offset, f.Found = cpu, x.f.At(layout.Sheaf+off), x.f.Path, x.f.Offset, rules.Word(0, 8)
+				f.Window, f.Touches = true, []uint64{layout.Sheaf + off, c.Addr}
 				c.add(f)
 			}
 			if at != 0 {
@@ -71,10 +72,10 @@ func (c *cacheCheck) sheaves() {
 // objects it says it has, -1 if it is none.
 func (c *cacheCheck) sheaf(at, from uint64, member string, capacity uint64, p slab.Place) int {
 	n := &c.sub
-	here := func(r *Rule, text string, args ...any) Finding {
-		f := finding(r, "%v: "+text, append([]any{p}, args...)...)
-		f.CPU, f.Node, f.At, f.Member, f.Found = p.CPU, p.Node, from, member, word(at, 8)
-		f.touches = []uint64{at, c.Addr}
+	here := func(r *rules.Rule, text string, args ...any) rules.Finding {
+		f := rules.New(r, "%v: "+text, append([]any{p}, args...)...)
+		f.CPU, f.Node, f.At, f.Member, f.Found = p.CPU, p.Node, from, member, rules.Word(at, 8)
+		f.Touches = []uint64{at, c.Addr}
 		return f
 	}
 	bootstrap := false
@@ -85,11 +86,11 @@ func (c *cacheCheck) sheaf(at, from uint64, member string, capacity uint64, p sl
 			return -1
 		}
 		if _, _, bootstrap = c.k.SymbolAt(at); !bootstrap {
-			c.add(here(SheafHeader, "%#x is no object", at))
+			c.add(here(rules.SheafHeader, "%#x is no object", at))
 			return -1
 		}
 	} else if state, _, _ := o.State(); o.Index < 0 || o.Offset != 0 || state == slab.Free {
-		c.add(here(SheafHeader, "%#x is not an allocated object (%v)", at, state))
+		c.add(here(rules.SheafHeader, "%#x is not an allocated object (%v)", at, state))
 		if o.Index < 0 {
 			return -1
 		}
@@ -102,16 +103,16 @@ func (c *cacheCheck) sheaf(at, from uint64, member string, capacity uint64, p sl
 	if n.SheafCache.Present() && !bootstrap && capacity > 0 {
 		owner, err := n.SheafCache.Uint(c.k, at)
 		if err == nil && owner != c.Addr {
-			f := here(SheafHeader, "sheaf %#x is of the cache at %#x", at, owner)
+			f := here(rules.SheafHeader, "sheaf %#x is of the cache at %#x", at, owner)
 			f.At, f.Member, f.Offset = n.SheafCache.At(at), n.SheafCache.Path, n.SheafCache.Offset
-			f.Found, f.Expected = word(owner, 8), word(c.Addr, 8)
+			f.Found, f.Expected = rules.Word(owner, 8), rules.Word(c.Addr, 8)
 			c.add(f)
 		}
 	}
 	count := uint64(uint32(size))
 	if count > maxEntries || capacity > 0 && count > capacity || bootstrap && count > 0 {
-		f := here(ArrayLimit, "sheaf %#x says that it has %d objects of at most %d", at, count, capacity)
-		f.At, f.Member, f.Offset, f.Found = n.SheafSize.At(at), n.SheafSize.Path, n.SheafSize.Offset, word(count, 4)
+		f := here(rules.ArrayLimit, "sheaf %#x says that it has %d objects of at most %d", at, count, capacity)
+		f.At, f.Member, f.Offset, f.Found = n.SheafSize.At(at), n.SheafSize.Path, n.SheafSize.Offset, rules.Word(count, 4)
 		c.add(f)
 		count = min(count, capacity)
 	}
@@ -135,9 +136,9 @@ func (c *cacheCheck) barn(id int, barn, capacity uint64) {
 		entries, whole, err := c.checkLinks(&links{name: name, head: l.head.At(barn), entry: func(at uint64) bool {
 			_, ok := c.m.Find(at - off)
 			return ok
-		}}, func(f Finding) {
-			f.Rule, f.Node = BarnList, id
-			f.touches = append(f.touches, c.Addr, barn)
+		}}, func(_ uint64, f rules.Finding) {
+			f.Rule, f.Node = rules.BarnList, id
+			f.Touches = append(f.Touches, c.Addr, barn)
 			c.add(f)
 		})
 		if err != nil {
@@ -149,16 +150,16 @@ func (c *cacheCheck) barn(id int, barn, capacity uint64) {
 			if got < 0 || uint64(got) >= l.least && uint64(got) <= l.most {
 				continue // some objects of a full one may have gone elsewhere
 			}
-			f := finding(BarnList, "sheaf %#x on the list of %s has %d objects", at-off, name, got)
+			f := rules.New(rules.BarnList, "sheaf %#x on the list of %s has %d objects", at-off, name, got)
 			f.Node, f.At, f.Member, f.Offset = id, n.SheafSize.At(at-off), n.SheafSize.Path, n.SheafSize.Offset
-			if f.Found = word(uint64(got), 4); l.most == 0 {
-				f.Expected = word(0, 4)
+			if f.Found = rules.Word(uint64(got), 4); l.most == 0 {
+				f.Expected = rules.Word(0, 4)
 			}
-			f.window, f.touches = true, []uint64{at - off, barn, c.Addr}
+			f.Window, f.Touches = true, []uint64{at - off, barn, c.Addr}
 			c.add(f)
 		}
 		if whole {
-			c.nodeCount(BarnList, id, barn, l.count, len(entries), name)
+			c.nodeCount(rules.BarnList, id, barn, l.count, len(entries), name)
 		}
 	}
 }
@@ -174,10 +175,10 @@ func (c *cacheCheck) entries(at uint64, n int, p slab.Place, sure bool) {
 	for i := range n {
 		v := binary.LittleEndian.Uint64(buf[8*i:])
 		where := at + uint64(8*i)
-		f := finding(ArrayEntry, "entry %d of the %v is %#x", i, p, v)
-		f.CPU, f.Node, f.At, f.Found, f.Target = p.CPU, p.Node, where, word(v, 8), v
+		f := rules.New(rules.ArrayEntry, "entry %d of the %v is %#x", i, p, v)
+		f.CPU, f.Node, f.At, f.Found, f.Target = p.CPU, p.Node, where, rules.Word(v, 8), v
 		f.Member, f.Offset = fmt.Sprintf("entry %d", i), int64(8*i)
-		f.window, f.touches = true, []uint64{v, c.Addr}
+		f.Window, f.Touches = true, []uint64{v, c.Addr}
 		o, ok := c.m.Find(v)
 		lead := int64(0)
 		if !c.slub {
@@ -191,21 +192,21 @@ func (c *cacheCheck) entries(at uint64, n int, p slab.Place, sure bool) {
 			continue
 		case !ok:
 			f.Text += ", which is in no slab"
-			f.window = false
+			f.Window = false
 		case o.Slab.Cache != c.Cache:
-			f.Rule = ArrayCache
+			f.Rule = rules.ArrayCache
 			f.Text += ", an object of " + o.Slab.Cache.Name
-			f.Slab, f.Object, f.Index, f.window = o.Slab, o.Addr, o.Index, false
+			f.Slab, f.Object, f.Index, f.Window = o.Slab, o.Addr, o.Index, false
 		case o.Slab.Guarded():
-			f.Rule, f.window = ArrayState, false
+			f.Rule, f.Window = rules.ArrayState, false
 			f.Text += ", an object of KFENCE"
 		case o.Index < 0 || o.Offset != lead:
 			f.Text += ", which is not the start of an object"
-			f.Slab, f.window = o.Slab, false
+			f.Slab, f.Window = o.Slab, false
 		default:
-			c.at(&f, o)
+			f.About(o)
 			if p.Node >= 0 && p.Holder == slab.NodeArray && o.Slab.Node != p.Node {
-				f.Rule, f.Text = ArrayNode, f.Text+fmt.Sprintf(", of node %d", o.Slab.Node)
+				f.Rule, f.Text = rules.ArrayNode, f.Text+fmt.Sprintf(", of node %d", o.Slab.Node)
 				c.add(f)
 			}
 			c.hold(o, holder{p, where})

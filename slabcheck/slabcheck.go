@@ -1,8 +1,8 @@
 // Package slabcheck looks for contradictions in the kernel's object allocators.
 //
-// A sound allocator obeys rules (Rules): free lists end, counters count, links
+// A sound allocator obeys rules (package rules): free lists end, counters count, links
 // agree in both directions, red zones are whole. Check goes through all of them
-// for all caches, in parallel, and reports each breach as a Finding with what is
+// for all caches, in parallel, and reports each breach as a rules.Finding with what is
 // in memory, what should be there, and how sure it is; one broken slab never
 // stops the next. The package knows SLUB and SLAB as package slab reads them, and
 // nothing of what objects mean, of stacks, nor of text. Start from Check.
@@ -19,6 +19,7 @@ import (
 
 	"github.com/kdive/kdive/mapped"
 	"github.com/kdive/kdive/slab"
+	"github.com/kdive/kdive/slabcheck/rules"
 )
 
 // Options of Check.
@@ -40,8 +41,8 @@ type Frame struct {
 
 // Report is what Check found.
 type Report struct {
-	Findings []*Finding // by cache in the order of the kernel's list, by address in a cache
-	Omitted  int        // findings beyond the limit for each rule and cache
+	Findings []*rules.Finding // by cache in the order of the kernel's list, by address in a cache
+	Omitted  int              // findings beyond the limit for each rule and cache
 	Caches   int
 	Slabs    int
 	Objects  int // in those slabs
@@ -105,7 +106,7 @@ type checker struct {
 
 	codeSeen sync.Map // address -> whether it is code
 
-	findings []*Finding // of no cache
+	findings []*rules.Finding // of no cache
 	omitted  int
 	unread   int
 	unreadAt []error
@@ -132,8 +133,8 @@ type cacheCheck struct {
 	extra     bool         // what was not asked for is a red zone
 
 	mu       sync.Mutex
-	findings []*Finding
-	count    map[*Rule]int
+	findings []*rules.Finding
+	count    map[*rules.Rule]int
 	omitted  int
 	free     int
 	objects  int
@@ -169,7 +170,7 @@ func (ck *checker) load() error {
 	list, _ := ck.m.Caches()
 	for i, c := range list {
 		cc := &cacheCheck{Cache: c, checker: ck, order: i, roles: map[uint64]role{}, held: map[uint64]holder{},
-			broken: map[int]bool{}, noNode: map[int]bool{}, moved: moved{}, count: map[*Rule]int{}}
+			broken: map[int]bool{}, noNode: map[int]bool{}, moved: moved{}, count: map[*rules.Rule]int{}}
 		ck.caches = append(ck.caches, cc)
 		ck.byCache[c] = cc
 	}
@@ -276,7 +277,7 @@ func (ck *checker) parallel(ctx context.Context, n int, do func(i int)) error {
 func (ck *checker) report(caches []*cacheCheck) *Report {
 	r := &Report{Findings: ck.findings, Omitted: ck.omitted, Unread: ck.unread, UnreadAt: ck.unreadAt, Caches: len(caches)}
 	for _, c := range caches {
-		slices.SortStableFunc(c.findings, func(a, b *Finding) int {
+		slices.SortStableFunc(c.findings, func(a, b *rules.Finding) int {
 			return cmp.Or(cmp.Compare(a.Page, b.Page), cmp.Compare(a.Object, b.Object), cmp.Compare(a.At, b.At), cmp.Compare(a.Rule.ID, b.Rule.ID))
 		})
 		r.Findings = append(r.Findings, c.findings...)
@@ -308,7 +309,7 @@ func (c *cacheCheck) cannot(err error) {
 }
 
 // add takes a finding of the cache.
-func (c *cacheCheck) add(f Finding) {
+func (c *cacheCheck) add(f rules.Finding) {
 	f.Cache = c.Cache
 	if f.Slab != nil && f.Page == 0 {
 		f.Page = f.Slab.Addr
@@ -320,9 +321,4 @@ func (c *cacheCheck) add(f Finding) {
 		return
 	}
 	c.findings = append(c.findings, &f)
-}
-
-// finding is a finding about nothing in particular yet.
-func finding(r *Rule, text string, args ...any) Finding {
-	return Finding{Rule: r, Text: fmt.Sprintf(text, args...), Node: -1, CPU: -1, Index: -1}
 }

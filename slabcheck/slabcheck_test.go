@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/kdive/kdive/slabcheck/rules"
 	"github.com/kdive/kdive/value"
 )
 
@@ -82,7 +83,7 @@ func TestSLUBRules(t *testing.T) {
 					t.Errorf("rule %s is broken, too", n)
 				}
 			}
-			i := slices.IndexFunc(r.Findings, func(x *Finding) bool { return x.Rule.ID == want[0] })
+			i := slices.IndexFunc(r.Findings, func(x *rules.Finding) bool { return x.Rule.ID == want[0] })
 			got := r.Findings[i]
 			if x.at != 0 && got.At != x.at || got.Found != nil && integer(got.Found) != x.found {
 				t.Errorf("found %#x at %#x, want %#x at %#x (%s)", got.Found, got.At, x.found, x.at, got.Text)
@@ -108,17 +109,17 @@ func TestInFlight(t *testing.T) {
 	f.Put(nodeAt, "kmem_cache_node.nr_partial", 4)
 	for _, x := range []struct {
 		holds uint64
-		sure  Sure
-	}{{nodeAt, InFlight}, {otherAt, Certain}} {
+		sure  rules.Sure
+	}{{nodeAt, rules.InFlight}, {otherAt, rules.Certain}} {
 		_, r := check(t, f, Frame{CPU: 3, Function: "__slab_free", PC: 1, Words: []uint64{7, x.holds}})
-		if len(r.Findings) != 1 || r.Findings[0].Sure != x.sure || (x.sure == InFlight) != (r.Findings[0].Proof != nil) {
+		if len(r.Findings) != 1 || r.Findings[0].Sure != x.sure || (x.sure == rules.InFlight) != (r.Findings[0].Proof != nil) {
 			t.Errorf("a CPU in the allocator holds %#x: %+v", x.holds, r.Findings[0])
 		}
 	}
 	// No update leaves a pointer that leads nowhere.
 	f = soundSLUB(t)
 	f.link(object(101, 4), 0x4141414141414141)
-	if _, r := check(t, f, Frame{Function: "__slab_free", Words: []uint64{cacheAt, f.page(101), object(101, 4)}}); r.Findings[0].Sure != Certain {
+	if _, r := check(t, f, Frame{Function: "__slab_free", Words: []uint64{cacheAt, f.page(101), object(101, 4)}}); r.Findings[0].Sure != rules.Certain {
 		t.Errorf("a wild pointer is %v", r.Findings[0].Sure)
 	}
 }

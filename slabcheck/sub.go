@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/kdive/kdive/kernel"
+	"github.com/kdive/kdive/slabcheck/rules"
 )
 
 // checkSlabs checks the slabs of a cache from one to another.
@@ -33,25 +34,25 @@ func (c *cacheCheck) checkSlabs(from, to int) {
 // subSlab checks a slab of SLUB and returns the objects on its free list.
 func (c *cacheCheck) subSlab(s *slabRec) objectSet {
 	n := &c.sub
-	here := func(r *Rule, m *kernel.Field, v uint64, size int, text string, args ...any) Finding {
-		f := finding(r, text, args...)
-		f.Slab, f.At, f.Member, f.Offset, f.Found = s.Slab, m.At(s.Addr), m.Path, m.Offset, word(v, size)
-		f.touches = []uint64{s.Addr, s.Base}
+	here := func(r *rules.Rule, m *kernel.Field, v uint64, size int, text string, args ...any) rules.Finding {
+		f := rules.New(r, text, args...)
+		f.Slab, f.At, f.Member, f.Offset, f.Found = s.Slab, m.At(s.Addr), m.Path, m.Offset, rules.Word(v, size)
+		f.Touches = []uint64{s.Addr, s.Base}
 		return f
 	}
 	if want, ok := c.objectsOf(s); ok && s.Objects != want {
-		c.add(here(SlabObjects, &n.Objects, uint64(s.Objects), 2, "slab %#x says that it has %d objects", s.Addr, s.Objects).want(uint64(want)))
+		c.add(here(rules.SlabObjects, &n.Objects, uint64(s.Objects), 2, "slab %#x says that it has %d objects", s.Addr, s.Objects).Expect(uint64(want)))
 	}
-	w := freeWalk{c: c, s: s.Slab, headAt: c.n.Freelist.At(s.Addr), headRule: FreeHead, cpu: -1, expect: s.Objects - s.Inuse,
+	w := freeWalk{c: c, s: s.Slab, headAt: c.n.Freelist.At(s.Addr), headRule: rules.FreeHead, cpu: -1, expect: s.Objects - s.Inuse,
 		what: "the free list of slab " + hex(s.Addr)}
 	joined := false // from there on both lists are one
 	w.follow(s.FreeHead(), func(i int, from uint64) {
 		if h, twice := c.held[s.Object(i)]; twice && !joined {
 			joined = true
-			f := finding(FreeTwice, "object %#x is on the free list of its slab and held by %v (at %#x)", s.Object(i), h.place, h.at)
-			c.at(&f, s.At(i))
-			f.CPU, f.At, f.Found = h.place.CPU, from, word(s.Object(i), 8)
-			f.window, f.touches = true, []uint64{s.Object(i), s.Addr}
+			f := rules.New(rules.FreeTwice, "object %#x is on the free list of its slab and held by %v (at %#x)", s.Object(i), h.place, h.at)
+			f.About(s.At(i))
+			f.CPU, f.At, f.Found = h.place.CPU, from, rules.Word(s.Object(i), 8)
+			f.Window, f.Touches = true, []uint64{s.Object(i), s.Addr}
 			c.add(f)
 		}
 	})
@@ -60,12 +61,12 @@ func (c *cacheCheck) subSlab(s *slabRec) objectSet {
 	}
 	role := c.roles[s.Addr]
 	if !w.broken && w.n != s.Objects-s.Inuse {
-		f := here(SlabInuse, &n.Inuse, uint64(s.Inuse), 2, "slab %#x counts %d of %d objects in use, and has %d on its free list", s.Addr, s.Inuse, s.Objects, w.n)
-		f = f.want(uint64(s.Objects - w.n))
-		f.window = true
+		f := here(rules.SlabInuse, &n.Inuse, uint64(s.Inuse), 2, "slab %#x counts %d of %d objects in use, and has %d on its free list", s.Addr, s.Inuse, s.Objects, w.n)
+		f = f.Expect(uint64(s.Objects - w.n))
+		f.Window = true
 		c.add(f)
 	} else if w.broken && s.Inuse > s.Objects {
-		c.add(here(SlabInuse, &n.Inuse, uint64(s.Inuse), 2, "slab %#x counts %d of %d objects in use", s.Addr, s.Inuse, s.Objects))
+		c.add(here(rules.SlabInuse, &n.Inuse, uint64(s.Inuse), 2, "slab %#x counts %d of %d objects in use", s.Addr, s.Inuse, s.Objects))
 	}
 	if s.pending {
 		return w.seen
@@ -122,7 +123,7 @@ func (c *cacheCheck) orders() []int {
 	return list
 }
 
-type reporter func(r *Rule, m *kernel.Field, v uint64, size int, text string, args ...any) Finding
+type reporter func(r *rules.Rule, m *kernel.Field, v uint64, size int, text string, args ...any) rules.Finding
 
 // frozen checks the mark of slabs that CPUs own.
 func (c *cacheCheck) frozen(s *slabRec, r role, here reporter) {
@@ -144,9 +145,9 @@ func (c *cacheCheck) frozen(s *slabRec, r role, here reporter) {
 	if s.Frozen {
 		v = 1
 	}
-	f := here(SlabFrozen, &c.sub.Frozen, v, 1, "%s", text).want(1 - v)
-	f.window = true
-	f.touches = append(f.touches, c.Addr)
+	f := here(rules.SlabFrozen, &c.sub.Frozen, v, 1, "%s", text).Expect(1 - v)
+	f.Window = true
+	f.Touches = append(f.Touches, c.Addr)
 	c.add(f)
 }
 
@@ -156,18 +157,18 @@ func (c *cacheCheck) onList(s *slabRec, r role, free int, broken bool, here repo
 		if c.noNode[s.Node] {
 			return // its lists were not looked at
 		}
-		f := finding(ListLost, text, args...)
+		f := rules.New(rules.ListLost, text, args...)
 		f.Slab, f.Node = s.Slab, s.Node
-		f.window, f.touches = true, []uint64{s.Addr, s.Base, c.Addr}
+		f.Window, f.Touches = true, []uint64{s.Addr, s.Base, c.Addr}
 		if c.broken[s.Node] {
-			f.Sure = Likely // it may be on what could not be followed
+			f.Sure = rules.Likely // it may be on what could not be followed
 		}
 		c.add(f)
 	}
 	kind := func(text string, args ...any) {
-		f := finding(ListKind, text, args...)
+		f := rules.New(rules.ListKind, text, args...)
 		f.Slab, f.Node = s.Slab, s.Node
-		f.window, f.touches = true, []uint64{s.Addr, s.Base, c.Addr}
+		f.Window, f.Touches = true, []uint64{s.Addr, s.Base, c.Addr}
 		c.add(f)
 	}
 	full := free == 0 && !broken
@@ -185,24 +186,24 @@ func (c *cacheCheck) onList(s *slabRec, r role, free int, broken bool, here repo
 	}
 	if c.common.partialFlag && c.workingset(s.flags) != (r.kind == rolePartial) && !c.broken[s.Node] {
 		bit := uint64(1) << c.n.Workingset.Value
-		f := here(SlabPartial, &c.n.PageFlags, s.flags, 8, "slab %#x is held by %v, its flag for the partial list says otherwise", s.Addr, r).want(s.flags ^ bit)
-		f.window = true
+		f := here(rules.SlabPartial, &c.n.PageFlags, s.flags, 8, "slab %#x is held by %v, its flag for the partial list says otherwise", s.Addr, r).Expect(s.flags ^ bit)
+		f.Window = true
 		c.add(f)
 	}
 }
 
 // neighbours are the objects around the place of a finding.
-func (ck *checker) neighbours(f *Finding) []Neighbour {
+func (ck *checker) neighbours(f *rules.Finding) []rules.Neighbour {
 	if f.Slab == nil || f.Index < 0 || f.Slab.Cache.Err != nil {
 		return nil
 	}
-	var list []Neighbour
+	var list []rules.Neighbour
 	for _, i := range [...]int{f.Index - 1, f.Index + 1} {
 		if i < 0 || i >= f.Slab.Objects {
 			continue
 		}
 		o := f.Slab.At(i)
-		n := Neighbour{Object: o.Addr, Index: i}
+		n := rules.Neighbour{Object: o.Addr, Index: i}
 		n.State, n.Place, _ = o.State()
 		list = append(list, n)
 	}

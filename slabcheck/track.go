@@ -5,6 +5,7 @@ import (
 
 	"github.com/kdive/kdive/kernel"
 	"github.com/kdive/kdive/slab"
+	"github.com/kdive/kdive/slabcheck/rules"
 )
 
 // tracks is the layout of struct track; its size is 0 if the kernel has none.
@@ -34,8 +35,8 @@ func (o *objectBytes) trackRecords() {
 			continue // never
 		}
 		bad := func(f *kernel.Field, text string, args ...any) {
-			x := finding(Track, "the record of the "+name+" "+text, args...)
-			x.Slab, x.Object, x.Index, x.Sure = o.s.Slab, o.s.Object(o.i), o.i, max(o.sure, Likely)
+			x := rules.New(rules.Track, "the record of the "+name+" "+text, args...)
+			x.Slab, x.Object, x.Index, x.Sure = o.s.Slab, o.s.Object(o.i), o.i, max(o.sure, rules.Likely)
 			x.Offset, x.Member = from+f.Offset, f.Path
 			x.At = x.Object + uint64(x.Offset)
 			x.Found = bytes.Clone(f.Bytes(b))

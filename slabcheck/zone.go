@@ -4,6 +4,7 @@ import (
 	"math/bits"
 
 	"github.com/kdive/kdive/kernel"
+	"github.com/kdive/kdive/slabcheck/rules"
 	"github.com/kdive/kdive/value"
 )
 
@@ -135,9 +136,9 @@ func (c *cacheCheck) pageZone(s *slabRec) {
 	if !ok || s.flags&c.zones.mask == want {
 		return
 	}
-	f := finding(PageNode, "the page of slab %#x has another node or zone in its flags than its memory is of", s.Addr)
+	f := rules.New(rules.PageNode, "the page of slab %#x has another node or zone in its flags than its memory is of", s.Addr)
 	f.Slab, f.Node = s.Slab, s.Node
 	f.At, f.Member, f.Offset = c.n.PageFlags.At(s.Addr), c.n.PageFlags.Path, c.n.PageFlags.Offset
-	f.Found, f.Expected = word(s.flags, 8), word(s.flags&^c.zones.mask|want, 8)
+	f.Found, f.Expected = rules.Word(s.flags, 8), rules.Word(s.flags&^c.zones.mask|want, 8)
 	c.add(f)
 }

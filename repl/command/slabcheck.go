@@ -12,6 +12,7 @@ import (
 	"github.com/kdive/kdive/repl/output"
 	"github.com/kdive/kdive/slab"
 	"github.com/kdive/kdive/slabcheck"
+	"github.com/kdive/kdive/slabcheck/rules"
 	"github.com/kdive/kdive/unwind"
 )
 
@@ -60,7 +61,7 @@ What the dump does not have is not corruption: it is counted as unread.`,
 func runSlabCheck(ctx context.Context, t *Target, c *repl.Call) error {
 	if c.Has("l") {
 		ruleRecord.Head(c.Out)
-		for _, r := range slabcheck.Rules() {
+		for _, r := range rules.All() {
 			ruleRecord.Emit(c.Out, r)
 		}
 		return nil
@@ -101,12 +102,12 @@ func runSlabCheck(ctx context.Context, t *Target, c *repl.Call) error {
 }
 
 // showFindings shows what options do not leave out.
-func (t *Target) showFindings(ctx context.Context, c *repl.Call, list []*slabcheck.Finding) error {
+func (t *Target) showFindings(ctx context.Context, c *repl.Call, list []*rules.Finding) error {
 	if c.Has("q") {
 		return nil
 	}
 	if c.Has("f") {
-		list = slices.DeleteFunc(slices.Clone(list), func(f *slabcheck.Finding) bool { return f.Sure == slabcheck.InFlight })
+		list = slices.DeleteFunc(slices.Clone(list), func(f *rules.Finding) bool { return f.Sure == rules.InFlight })
 	}
 	rows, err := t.nearFindings(ctx, list)
 	if err != nil {

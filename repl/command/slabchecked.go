@@ -6,13 +6,14 @@ import (
 
 	"github.com/kdive/kdive/repl/output"
 	"github.com/kdive/kdive/slabcheck"
+	"github.com/kdive/kdive/slabcheck/rules"
 )
 
 // checked is the summary of a check.
 type checked struct{ *slabcheck.Report }
 
 // corrupt counts findings that nothing explains.
-func (r *checked) count(sure slabcheck.Sure) (n int) {
+func (r *checked) count(sure rules.Sure) (n int) {
 	for _, f := range r.Findings {
 		if f.Sure == sure {
 			n++
@@ -23,16 +24,16 @@ func (r *checked) count(sure slabcheck.Sure) (n int) {
 
 // ruleCount is how often a rule is broken.
 type ruleCount struct {
-	rule *slabcheck.Rule
-	sure slabcheck.Sure
+	rule *rules.Rule
+	sure rules.Sure
 	n    int
 }
 
 // byRule counts the findings of each rule in the order of the rules.
 func (r *checked) byRule() []ruleCount {
 	var list []ruleCount
-	for _, rule := range slabcheck.Rules() {
-		for _, sure := range []slabcheck.Sure{slabcheck.Certain, slabcheck.Likely, slabcheck.InFlight} {
+	for _, rule := range rules.All() {
+		for _, sure := range []rules.Sure{rules.Certain, rules.Likely, rules.InFlight} {
 			n := 0
 			for _, f := range r.Findings {
 				if f.Rule == rule && f.Sure == sure {
@@ -51,7 +52,7 @@ func (r *checked) byRule() []ruleCount {
 func (r *checked) names() []string {
 	var names []string
 	for _, f := range r.Findings {
-		if f.Cache != nil && f.Sure != slabcheck.InFlight && !slices.Contains(names, f.Cache.Name) {
+		if f.Cache != nil && f.Sure != rules.InFlight && !slices.Contains(names, f.Cache.Name) {
 			names = append(names, f.Cache.Name)
 		}
 	}
@@ -67,9 +68,9 @@ var checkedRecord = &output.Record[checked]{
 		{Name: "objects", Help: "objects in these slabs", Get: func(r *checked) output.Value { return output.Int(r.Objects) }},
 		{Name: "free", Help: "of them, those on lists of free objects", Get: func(r *checked) output.Value { return output.Int(r.Free) }},
 		{Name: "pending", Help: "slabs that were given back and wait for RCU", Get: func(r *checked) output.Value { return output.Int(r.Pending) }},
-		{Name: "certain", Help: "findings that no sound kernel shows", Get: func(r *checked) output.Value { return output.Int(r.count(slabcheck.Certain)) }},
-		{Name: "likely", Help: "findings that a sound kernel hardly ever shows", Get: func(r *checked) output.Value { return output.Int(r.count(slabcheck.Likely)) }},
-		{Name: "in_flight", Help: "findings that an interrupted update explains", Get: func(r *checked) output.Value { return output.Int(r.count(slabcheck.InFlight)) }},
+		{Name: "certain", Help: "findings that no sound kernel shows", Get: func(r *checked) output.Value { return output.Int(r.count(rules.Certain)) }},
+		{Name: "likely", Help: "findings that a sound kernel hardly ever shows", Get: func(r *checked) output.Value { return output.Int(r.count(rules.Likely)) }},
+		{Name: "in_flight", Help: "findings that an interrupted update explains", Get: func(r *checked) output.Value { return output.Int(r.count(rules.InFlight)) }},
 		{Name: "omitted", Help: "findings beyond the number that is kept of each rule and cache", Get: func(r *checked) output.Value { return output.Int(r.Omitted) }},
 		{Name: "unread", Help: "structures and slabs that the dump does not have", Get: func(r *checked) output.Value { return output.Int(r.Unread) }},
 		{Name: "broken_caches", Help: "caches with findings that are not in flight", Get: func(r *checked) output.Value { return output.Strings(r.names()) }},
@@ -99,7 +100,7 @@ func checkedText(b []byte, r *checked) []byte {
 	if r.Unread > 0 {
 		b = fmt.Appendf(b, ", %d places not in the dump", r.Unread)
 	}
-	certain, likely, flight := r.count(slabcheck.Certain), r.count(slabcheck.Likely), r.count(slabcheck.InFlight)
+	certain, likely, flight := r.count(rules.Certain), r.count(rules.Likely), r.count(rules.InFlight)
 	switch {
 	case certain+likely+flight == 0:
 		b = append(b, ": no findings\n"...)

@@ -6,17 +6,17 @@ import (
 
 	"github.com/kdive/kdive/bitdiff"
 	"github.com/kdive/kdive/repl/output"
-	"github.com/kdive/kdive/slabcheck"
+	"github.com/kdive/kdive/slabcheck/rules"
 	"github.com/kdive/kdive/value"
 )
 
-var ruleRecord = &output.Record[slabcheck.Rule]{
+var ruleRecord = &output.Record[rules.Rule]{
 	Type: "slab-rule",
 	Help: "something that must hold in a sound allocator",
-	Columns: []output.Column[slabcheck.Rule]{
-		{Name: "rule", Head: "RULE                     ", Verb: "%-24s ", Help: "name of the rule, as in findings", Get: func(r *slabcheck.Rule) output.Value { return output.String(r.ID) }},
-		{Name: "kind", Head: "KIND       ", Verb: "%-10s ", Help: "what it looks at", Get: func(r *slabcheck.Rule) output.Value { return output.String(r.Kind) }},
-		{Name: "meaning", Head: "MEANING", Verb: "%s", Help: "what must hold", Get: func(r *slabcheck.Rule) output.Value { return output.String(r.Help) }},
+	Columns: []output.Column[rules.Rule]{
+		{Name: "rule", Head: "RULE                     ", Verb: "%-24s ", Help: "name of the rule, as in findings", Get: func(r *rules.Rule) output.Value { return output.String(r.ID) }},
+		{Name: "kind", Head: "KIND       ", Verb: "%-10s ", Help: "what it looks at", Get: func(r *rules.Rule) output.Value { return output.String(r.Kind) }},
+		{Name: "meaning", Head: "MEANING", Verb: "%s", Help: "what must hold", Get: func(r *rules.Rule) output.Value { return output.String(r.Help) }},
 	},
 }
 

@@ -7,18 +7,18 @@ import (
 	"github.com/kdive/kdive/identify"
 	"github.com/kdive/kdive/repl/output"
 	"github.com/kdive/kdive/slab"
-	"github.com/kdive/kdive/slabcheck"
+	"github.com/kdive/kdive/slabcheck/rules"
 )
 
 // findingRow is a finding with what is known of the objects around it.
 type findingRow struct {
-	*slabcheck.Finding
+	*rules.Finding
 	near []nearObject
 }
 
 // nearObject is the object of a finding, or one beside it.
 type nearObject struct {
-	slabcheck.Neighbour
+	rules.Neighbour
 	what    *identity // nil: not asked for
 	holders []*identity
 	more    int // holders that are not kept
@@ -34,7 +34,7 @@ const (
 // nearFindings finds out about the objects of findings and their neighbours: the
 // place of the finding first, then what lies in front of and behind it. Holders
 // of all of them are found in one pass over memory.
-func (t *Target) nearFindings(ctx context.Context, list []*slabcheck.Finding) ([]*findingRow, error) {
+func (t *Target) nearFindings(ctx context.Context, list []*rules.Finding) ([]*findingRow, error) {
 	rows := make([]*findingRow, len(list))
 	about := map[uint64]*nearObject{}
 	var asked []uint64
@@ -43,9 +43,9 @@ func (t *Target) nearFindings(ctx context.Context, list []*slabcheck.Finding) ([
 		near := f.Near
 		if f.Slab != nil && f.Index >= 0 && f.Slab.Cache.Err == nil && f.Index < f.Slab.Objects {
 			o := f.Slab.At(f.Index)
-			n := slabcheck.Neighbour{Object: o.Addr, Index: f.Index}
+			n := rules.Neighbour{Object: o.Addr, Index: f.Index}
 			n.State, n.Place, _ = o.State()
-			near = append([]slabcheck.Neighbour{n}, near...)
+			near = append([]rules.Neighbour{n}, near...)
 		}
 		for _, n := range near {
 			rows[i].near = append(rows[i].near, nearObject{Neighbour: n})

@@ -1,4 +1,10 @@
-package slabcheck
+// Package rules has what holds in a sound allocator of objects, and what a place is
+// where it does not: a Finding.
+//
+// It is the vocabulary of who looks and of who reads what was found. It knows slabs
+// and objects as package slab does, and not how a rule is checked. Start from Finding;
+// All are the rules.
+package rules
 
 // Rule is one thing that holds in a sound allocator.
 type Rule struct {
@@ -83,8 +89,8 @@ var (
 	OffSlab      = rule("off-slab", "object", "the array of free objects is an allocated object of its own")
 )
 
-// Rules are all rules in the order in which they are declared.
-func Rules() []*Rule { return all }
+// All are the rules in the order in which they are declared.
+func All() []*Rule { return all }
 
 var all []*Rule
 

@@ -1,6 +1,8 @@
-package slabcheck
+package rules
 
 import (
+	"fmt"
+
 	"github.com/kdive/kdive/slab"
 )
 
@@ -47,10 +49,9 @@ type Finding struct {
 	// Of a finding in flight: the frame that proves it.
 	Proof *Proof
 
-	touches []uint64 // addresses that a CPU in the middle of the update must hold one of
-	within  *slabRec // or any address of this slab's memory
-	entry   uint64   // of a link: the list_head that it is in
-	window  bool     // an update that was interrupted shows this for a moment
+	Window  bool       // an update that was interrupted shows this for a moment
+	Touches []uint64   // if so: the CPU in the middle of it must hold one of these addresses
+	Within  *slab.Slab // or any address of this slab's memory
 }
 
 // Neighbour is an object in front of or behind the place of a finding.
@@ -69,8 +70,24 @@ type Proof struct {
 	Holds    uint64 // the address that the frame has in a register or on the stack
 }
 
-// word makes a finding's value of an integer of n bytes.
-func word(v uint64, n int) []byte {
+// New is a finding about nothing in particular yet.
+func New(r *Rule, text string, args ...any) Finding {
+	return Finding{Rule: r, Text: fmt.Sprintf(text, args...), Node: -1, CPU: -1, Index: -1}
+}
+
+// About says which object a finding is about.
+func (f *Finding) About(o slab.Object) {
+	f.Slab, f.Object, f.Index = o.Slab, o.Addr, o.Index
+}
+
+// Expect is the finding with what should be in the place of Found.
+func (f Finding) Expect(v uint64) Finding {
+	f.Expected = Word(v, len(f.Found))
+	return f
+}
+
+// Word makes a finding's value of an integer of n bytes.
+func Word(v uint64, n int) []byte {
 	b := make([]byte, n)
 	for i := range b {
 		b[i] = byte(v >> (8 * i))
