@@ -115,6 +115,16 @@ func At(err error, space Space, addr uint64) error {
 	return &Error{Addr: addr, Space: space, Reason: e.Reason, Detail: detail}
 }
 
+// NotInDump reports whether a read failed for want of the dump: its filter left the
+// page out, its file ends before it, or its bytes do not decode.
+func NotInDump(err error) bool {
+	switch ReasonOf(err) {
+	case Excluded, Truncated, Damaged:
+		return true
+	}
+	return false
+}
+
 // ReasonOf returns the reason in err's chain, or 0 if memory is not the cause.
 func ReasonOf(err error) Reason {
 	var e *Error

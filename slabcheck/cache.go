@@ -5,6 +5,7 @@ import (
 
 	"github.com/kdive/kdive/kernel"
 	"github.com/kdive/kdive/slab"
+	"github.com/kdive/kdive/slabcheck/chain"
 	"github.com/kdive/kdive/slabcheck/rules"
 	"github.com/kdive/kdive/value"
 )
@@ -311,10 +312,10 @@ func (c *cacheCheck) ownObject(addr uint64, what string, variable kernel.Sym, no
 // checkCacheList checks the list of all caches.
 func (ck *checker) checkCacheList() {
 	off := uint64(ck.n.List.Offset)
-	l := links{name: "the list of caches", head: uint64(ck.n.Caches), entry: func(at uint64) bool {
+	l := chain.Links{Name: "the list of caches", Head: uint64(ck.n.Caches), Entry: func(at uint64) bool {
 		return at>>63 == 1 && at&7 == 0
 	}}
-	_, _, err := ck.checkLinks(&l, func(entry uint64, x rules.Finding) {
+	_, _, err := ck.lists.Check(&l, func(entry uint64, x rules.Finding) {
 		x.Rule = rules.CacheList
 		x.Cache = ck.m.Cache(entry - off) // none if it is the head
 		x.Window = false

@@ -3,8 +3,10 @@ package slabcheck
 import (
 	"fmt"
 
+	"github.com/kdive/kdive/fault"
 	"github.com/kdive/kdive/kernel"
 	"github.com/kdive/kdive/slab"
+	"github.com/kdive/kdive/slabcheck/chain"
 	"github.com/kdive/kdive/slabcheck/rules"
 )
 
@@ -175,34 +177,32 @@ func (c *cacheCheck) cpuSlab(cpu int, addr uint64) {
 		return
 	}
 	c.take(page, role{kind: roleCPU, node: s.Node, cpu: cpu})
-	w := freeWalk{c: c, s: s, headAt: n.CPUFreelist.At(addr), headRule: rules.CPUList, cpu: cpu, expect: -1, own: c.onOwnList(s),
-		what: fmt.Sprintf("the free list of CPU %d", cpu)}
-	w.follow(head, func(i int, from uint64) {
+	w := c.freeList(s, fmt.Sprintf("the free list of CPU %d", cpu))
+	w.HeadAt, w.HeadOffset, w.HeadRule = n.CPUFreelist.At(addr), n.CPUFreelist.Offset, rules.CPUList
+	w.CPU, w.Expect, w.Own = cpu, -1, chain.OwnList(s)
+	c.follow(w, head, func(i int, from uint64) {
 		c.hold(s.At(i), holder{slab.Place{Holder: slab.CPUList, CPU: cpu, Node: -1}, from})
 	})
 }
 
-// onOwnList are the objects on a slab's own free list, as far as it goes.
-func (c *cacheCheck) onOwnList(s *slab.Slab) objectSet {
-	own := newObjectSet(s.Objects)
-	for at := s.FreeHead(); at != 0; {
-		i, ok := s.Index(at)
-		if !ok || own.has(i) {
-			break
-		}
-		own.set(i)
-		next, _, err := s.NextFree(at)
-		if err != nil {
-			break
-		}
-		at = next
+// freeList is a free list of a slab that is to be followed, its own if nothing else
+// is said of it.
+func (c *cacheCheck) freeList(s *slab.Slab, what string) *chain.Free {
+	return &chain.Free{Model: c.m, Slab: s, What: what, Report: c.add, CPU: -1, Expect: s.Objects - s.Inuse,
+		HeadAt: c.n.Freelist.At(s.Addr), HeadOffset: c.n.Freelist.Offset, HeadRule: rules.FreeHead,
+		Held: func(object uint64) bool { _, held := c.held[object]; return held }}
+}
+
+// follow goes through a free list from object at on.
+func (c *cacheCheck) follow(w *chain.Free, at uint64, visit func(i int, from uint64)) {
+	if w.Follow(at, visit); w.Err != nil {
+		c.cannot(w.Err)
 	}
-	return own
 }
 
 // unreadOr adds a finding, or counts it as unread if the dump is what lacks it.
 func (c *cacheCheck) unreadOr(f rules.Finding, err error) {
-	if missingMemory(err) {
+	if fault.NotInDump(err) {
 		c.cannot(err)
 		return
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/kdive/kdive/kernel"
 	"github.com/kdive/kdive/slab"
+	"github.com/kdive/kdive/slabcheck/chain"
 	"github.com/kdive/kdive/slabcheck/rules"
 	"github.com/kdive/kdive/value"
 )
@@ -110,11 +111,11 @@ func other(b []byte, v byte) int {
 }
 
 // debugSlab checks what debugging puts around and into the objects of a slab.
-func (c *cacheCheck) debugSlab(s *slabRec, free objectSet, broken bool) {
+func (c *cacheCheck) debugSlab(s *slabRec, free chain.Set, broken bool) {
 	if !c.debugging() && !c.wipesFree() || s.Objects <= 0 || c.Size <= 0 {
 		return
 	}
-	if !c.debugging() && free.count() == 0 && len(c.held) == 0 {
+	if !c.debugging() && free.Count() == 0 && len(c.held) == 0 {
 		return
 	}
 	room := int64(kernel.PageSize) << max(c.orderOf(s), 0)
@@ -130,7 +131,7 @@ func (c *cacheCheck) debugSlab(s *slabRec, free objectSet, broken bool) {
 	for i := range s.Objects {
 		at := int64(i) * c.Size
 		_, held := c.held[s.Object(i)]
-		o := objectBytes{c: c, s: s, i: i, d: d, b: buf[at : at+c.Size], free: free.has(i) || held, sure: rules.Certain}
+		o := objectBytes{c: c, s: s, i: i, d: d, b: buf[at : at+c.Size], free: free.Has(i) || held, sure: rules.Certain}
 		if broken && !o.free {
 			o.guess()
 		}

@@ -100,7 +100,7 @@ func (c *cacheCheck) untracked(id int, node uint64) {
 	if !f.Present() {
 		return
 	}
-	next, prev, err := c.listHead(f.At(node))
+	next, prev, err := c.lists.Read(f.At(node))
 	if err != nil {
 		c.cannot(err)
 		return
@@ -110,7 +110,7 @@ func (c *cacheCheck) untracked(id int, node uint64) {
 		x.Node, x.At, x.Member, x.Offset = id, head, f.Path, f.Offset
 		x.Found, x.Expected = rules.Word(next, 8), rules.Word(head, 8)
 		if next == head {
-			x.At, x.Found = c.n.Prev.At(head), rules.Word(prev, 8)
+			x.At, x.Found = c.lists.Prev.At(head), rules.Word(prev, 8)
 		}
 		c.add(x)
 	}

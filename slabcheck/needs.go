@@ -20,8 +20,6 @@ type needs struct {
 	PageRefs kernel.Field `need:"?page._refcount"`
 	RCUHead  kernel.Field `need:"?slab.rcu_head|page.rcu_head"`
 	RCUFunc  kernel.Field `need:"?callback_head.func"`
-	Next     kernel.Field `need:"list_head.next"`
-	Prev     kernel.Field `need:"list_head.prev"`
 
 	WipeFree  kernel.Sym   `need:"?init_on_free"`
 	KeyCount  kernel.Field `need:"?static_key_false.key.enabled.counter|static_key_true.key.enabled.counter"`

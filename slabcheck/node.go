@@ -3,8 +3,10 @@ package slabcheck
 import (
 	"fmt"
 
+	"github.com/kdive/kdive/fault"
 	"github.com/kdive/kdive/kernel"
 	"github.com/kdive/kdive/slab"
+	"github.com/kdive/kdive/slabcheck/chain"
 	"github.com/kdive/kdive/slabcheck/rules"
 )
 
@@ -88,15 +90,15 @@ func (c *cacheCheck) nodeList(id int, node uint64, f *kernel.Field, kind roleKin
 	}
 	off := uint64(c.n.SlabList.Offset)
 	r := role{kind: kind, node: id, cpu: -1}
-	l := links{
-		name: r.String(), head: f.At(node),
-		entry: func(at uint64) bool {
+	l := chain.Links{
+		Name: r.String(), Head: f.At(node),
+		Entry: func(at uint64) bool {
 			_, ok := c.m.FrameOf(at - off)
 			return ok
 		},
 	}
-	entries, whole, err := c.checkLinks(&l, func(entry uint64, x rules.Finding) {
-		if entry != l.head {
+	entries, whole, err := c.lists.Check(&l, func(entry uint64, x rules.Finding) {
+		if entry != l.Head {
 			x.Page = entry - off
 			x.Slab, _ = c.m.SlabOf(x.Page)
 			x.Offset = int64(x.At - x.Page)
@@ -108,7 +110,7 @@ func (c *cacheCheck) nodeList(id int, node uint64, f *kernel.Field, kind roleKin
 		c.add(x)
 	})
 	if err != nil {
-		c.cannot(fmt.Errorf("%s: %w", l.name, err))
+		c.cannot(fmt.Errorf("%s: %w", l.Name, err))
 	}
 	if !whole {
 		c.broken[id] = true
@@ -125,7 +127,7 @@ func (c *cacheCheck) nodeList(id int, node uint64, f *kernel.Field, kind roleKin
 // listed checks one entry of a list of a node.
 func (c *cacheCheck) listed(addr uint64, r role) {
 	s, err := c.m.SlabOf(addr)
-	if s == nil && missingMemory(err) {
+	if s == nil && fault.NotInDump(err) {
 		c.cannot(err)
 		c.take(addr, r)
 		return

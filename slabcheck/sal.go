@@ -5,6 +5,7 @@ import (
 
 	"github.com/kdive/kdive/kernel"
 	"github.com/kdive/kdive/slab"
+	"github.com/kdive/kdive/slabcheck/chain"
 	"github.com/kdive/kdive/slabcheck/rules"
 	"github.com/kdive/kdive/value"
 )
@@ -174,9 +175,9 @@ func (c *cacheCheck) arraySizes(at, limit uint64, p slab.Place) {
 }
 
 // salSlab checks a slab of SLAB and returns its free objects.
-func (c *cacheCheck) salSlab(s *slabRec) objectSet {
+func (c *cacheCheck) salSlab(s *slabRec) chain.Set {
 	n := &c.sal
-	free := newObjectSet(max(0, min(s.Objects, 1<<16)))
+	free := chain.NewSet(max(0, min(s.Objects, 1<<16)))
 	here := func(r *rules.Rule, m *kernel.Field, v uint64, size int, text string, args ...any) rules.Finding {
 		f := rules.New(r, text, args...)
 		f.Slab, f.At, f.Member, f.Offset, f.Found = s.Slab, m.At(s.Addr), m.Path, m.Offset, rules.Word(v, size)
@@ -225,7 +226,7 @@ func (c *cacheCheck) salList(s *slabRec, here reporter) {
 }
 
 // indexes checks the array of free objects from the number of active ones on.
-func (c *cacheCheck) indexes(s *slabRec, free objectSet) {
+func (c *cacheCheck) indexes(s *slabRec, free chain.Set) {
 	width := int(c.sal.Index)
 	n := s.Objects - s.Inuse
 	if n == 0 || width != 1 && width != 2 {
@@ -252,10 +253,10 @@ func (c *cacheCheck) indexes(s *slabRec, free objectSet) {
 		switch {
 		case i >= s.Objects:
 			bad = append(bad, wrong{o, i, false})
-		case free.has(i):
+		case free.Has(i):
 			bad = append(bad, wrong{o, i, true})
 		default:
-			free.set(i)
+			free.Set(i)
 			c.alsoHeld(s, i, at+uint64(o))
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/kdive/kdive/fault"
 	"github.com/kdive/kdive/kernel"
 	"github.com/kdive/kdive/slab"
 )
@@ -70,7 +71,7 @@ func (ck *checker) blocks() []block {
 func (ck *checker) described(first uint64) bool {
 	const section = 1 << 15
 	for pfn := first; pfn < first+scanBlock; pfn += section {
-		if _, err := ck.n.PageFlags.Uint(ck.k, ck.m.PageOf(pfn)); err == nil || missingMemory(err) {
+		if _, err := ck.n.PageFlags.Uint(ck.k, ck.m.PageOf(pfn)); err == nil || fault.NotInDump(err) {
 			return true
 		}
 	}
@@ -104,7 +105,7 @@ func (ck *checker) scan(ctx context.Context) error {
 			rec.pending = ck.waitsForRCU(p)
 			found = append(found, rec)
 		}, func(pfn uint64, err error) {
-			if missingMemory(err) {
+			if fault.NotInDump(err) {
 				if missing++; first == nil {
 					first = fmt.Errorf("structure of page %#x: %w", pfn, err)
 				}
@@ -247,4 +248,18 @@ func (c *cacheCheck) rec(addr uint64) *slabRec {
 		return nil
 	}
 	return &c.slabs[i]
+}
+
+// pageMissing says why the structure of the page at an address of the direct map
+// is not in the dump; nil if it is, or if there is none.
+func (ck *checker) pageMissing(addr uint64) error {
+	start, end, _ := ck.k.DirectMap()
+	if addr < start || addr >= end {
+		return nil
+	}
+	_, err := ck.n.PageFlags.Uint(ck.k, ck.m.PageOf((addr-start)/kernel.PageSize))
+	if fault.NotInDump(err) {
+		return err
+	}
+	return nil
 }

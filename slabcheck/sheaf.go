@@ -6,6 +6,7 @@ import (
 
 	"github.com/kdive/kdive/kernel"
 	"github.com/kdive/kdive/slab"
+	"github.com/kdive/kdive/slabcheck/chain"
 	"github.com/kdive/kdive/slabcheck/rules"
 )
 
@@ -133,7 +134,7 @@ func (c *cacheCheck) barn(id int, barn, capacity uint64) {
 		}
 		off := uint64(n.SheafList.Offset)
 		name := fmt.Sprintf("%s sheaves of node %d", l.name, id)
-		entries, whole, err := c.checkLinks(&links{name: name, head: l.head.At(barn), entry: func(at uint64) bool {
+		entries, whole, err := c.lists.Check(&chain.Links{Name: name, Head: l.head.At(barn), Entry: func(at uint64) bool {
 			_, ok := c.m.Find(at - off)
 			return ok
 		}}, func(_ uint64, f rules.Finding) {

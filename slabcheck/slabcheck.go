@@ -19,6 +19,7 @@ import (
 
 	"github.com/kdive/kdive/mapped"
 	"github.com/kdive/kdive/slab"
+	"github.com/kdive/kdive/slabcheck/chain"
 	"github.com/kdive/kdive/slabcheck/rules"
 )
 
@@ -87,6 +88,7 @@ func Check(ctx context.Context, k slab.Memory, m *slab.Model, opt Options) (*Rep
 type checker struct {
 	k         slab.Memory
 	m         *slab.Model
+	lists     *chain.Lists
 	opt       Options
 	slub      bool
 	n         needs
@@ -155,6 +157,9 @@ func (ck *checker) load() error {
 		err = ck.k.Bind(&ck.sal)
 	}
 	if err != nil {
+		return fmt.Errorf("slabcheck: %w", err)
+	}
+	if ck.lists, err = chain.NewLists(ck.k); err != nil {
 		return fmt.Errorf("slabcheck: %w", err)
 	}
 	_ = ck.k.Bind(&ck.extraNeed) // all optional

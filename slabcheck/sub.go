@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/kdive/kdive/kernel"
+	"github.com/kdive/kdive/slabcheck/chain"
 	"github.com/kdive/kdive/slabcheck/rules"
 )
 
@@ -18,7 +19,7 @@ func (c *cacheCheck) checkSlabs(from, to int) {
 		if c.Err != nil {
 			continue
 		}
-		var free objectSet
+		var free chain.Set
 		if c.slub {
 			free = c.subSlab(s)
 		} else {
@@ -26,13 +27,13 @@ func (c *cacheCheck) checkSlabs(from, to int) {
 		}
 		c.mu.Lock()
 		c.objects += s.Objects
-		c.free += free.count()
+		c.free += free.Count()
 		c.mu.Unlock()
 	}
 }
 
 // subSlab checks a slab of SLUB and returns the objects on its free list.
-func (c *cacheCheck) subSlab(s *slabRec) objectSet {
+func (c *cacheCheck) subSlab(s *slabRec) chain.Set {
 	n := &c.sub
 	here := func(r *rules.Rule, m *kernel.Field, v uint64, size int, text string, args ...any) rules.Finding {
 		f := rules.New(r, text, args...)
@@ -43,10 +44,9 @@ func (c *cacheCheck) subSlab(s *slabRec) objectSet {
 	if want, ok := c.objectsOf(s); ok && s.Objects != want {
 		c.add(here(rules.SlabObjects, &n.Objects, uint64(s.Objects), 2, "slab %#x says that it has %d objects", s.Addr, s.Objects).Expect(uint64(want)))
 	}
-	w := freeWalk{c: c, s: s.Slab, headAt: c.n.Freelist.At(s.Addr), headRule: rules.FreeHead, cpu: -1, expect: s.Objects - s.Inuse,
-		what: "the free list of slab " + hex(s.Addr)}
+	w := c.freeList(s.Slab, fmt.Sprintf("the free list of slab %#x", s.Addr))
 	joined := false // from there on both lists are one
-	w.follow(s.FreeHead(), func(i int, from uint64) {
+	c.follow(w, s.FreeHead(), func(i int, from uint64) {
 		if h, twice := c.held[s.Object(i)]; twice && !joined {
 			joined = true
 			f := rules.New(rules.FreeTwice, "object %#x is on the free list of its slab and held by %v (at %#x)", s.Object(i), h.place, h.at)
@@ -56,25 +56,44 @@ func (c *cacheCheck) subSlab(s *slabRec) objectSet {
 			c.add(f)
 		}
 	})
-	if w.broken {
+	if w.Broken {
 		c.otherRandom(s)
 	}
 	role := c.roles[s.Addr]
-	if !w.broken && w.n != s.Objects-s.Inuse {
-		f := here(rules.SlabInuse, &n.Inuse, uint64(s.Inuse), 2, "slab %#x counts %d of %d objects in use, and has %d on its free list", s.Addr, s.Inuse, s.Objects, w.n)
-		f = f.Expect(uint64(s.Objects - w.n))
+	if !w.Broken && w.Len != s.Objects-s.Inuse {
+		f := here(rules.SlabInuse, &n.Inuse, uint64(s.Inuse), 2, "slab %#x counts %d of %d objects in use, and has %d on its free list", s.Addr, s.Inuse, s.Objects, w.Len)
+		f = f.Expect(uint64(s.Objects - w.Len))
 		f.Window = true
 		c.add(f)
-	} else if w.broken && s.Inuse > s.Objects {
+	} else if w.Broken && s.Inuse > s.Objects {
 		c.add(here(rules.SlabInuse, &n.Inuse, uint64(s.Inuse), 2, "slab %#x counts %d of %d objects in use", s.Addr, s.Inuse, s.Objects))
 	}
 	if s.pending {
-		return w.seen
+		return w.Seen
 	}
 	c.frozen(s, role, here)
-	c.onList(s, role, w.n, w.broken, here)
-	c.debugSlab(s, w.seen, w.broken)
-	return w.seen
+	c.onList(s, role, w.Len, w.Broken, here)
+	c.debugSlab(s, w.Seen, w.Broken)
+	return w.Seen
+}
+
+// otherRandom reports the number that the free pointers of a slab, whose list
+// breaks, are mixed with, if it is another than the cache's.
+func (c *cacheCheck) otherRandom(s *slabRec) {
+	random, ok := chain.OtherRandom(c.k, s.Slab)
+	if !ok {
+		return
+	}
+	c.mu.Lock()
+	said := c.random == random
+	c.random = random
+	c.mu.Unlock()
+	if !said {
+		f := rules.New(rules.CacheRandom, "free lists are whole if their pointers are mixed with %#x", random)
+		f.At, f.Member, f.Offset = c.sub.Random.At(c.Addr), c.sub.Random.Path, c.sub.Random.Offset
+		f.Found, f.Expected = rules.Word(c.Layout().Random, 8), rules.Word(random, 8)
+		c.add(f)
+	}
 }
 
 // objectsOf is how many objects a slab should have: as many as fit into the
@@ -209,5 +228,3 @@ func (ck *checker) neighbours(f *rules.Finding) []rules.Neighbour {
 	}
 	return list
 }
-
-func hex(v uint64) string { return fmt.Sprintf("%#x", v) }

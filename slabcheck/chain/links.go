@@ -1,19 +1,41 @@
-package slabcheck
+// Package chain follows the lists of an allocator that may be damaged, as far as they
+// go, and finds out what a link that breaks should be.
+//
+// Doubly linked lists are walked from both ends (Lists); what is behind the break of a
+// free list is still chained, and its length is known (Free). It knows links and not
+// what a list is for: who asks says what can be on it. Start from Lists.Check and
+// Free.Follow.
+package chain
 
 import (
 	"fmt"
 	"slices"
 
+	"github.com/kdive/kdive/fault"
+	"github.com/kdive/kdive/kernel"
 	"github.com/kdive/kdive/slabcheck/rules"
 )
 
-// links is a doubly linked list under check. Addresses are those of struct
+// Lists reads lists of struct list_head (include/linux/types.h).
+type Lists struct {
+	k    kernel.View
+	Next kernel.Field `need:"list_head.next"`
+	Prev kernel.Field `need:"list_head.prev"`
+}
+
+// NewLists needs the kernel's struct list_head.
+func NewLists(k kernel.View) (*Lists, error) {
+	r := &Lists{k: k}
+	return r, k.Bind(r)
+}
+
+// Links is a doubly linked list under check. Addresses are those of struct
 // list_heads.
-type links struct {
-	name string
-	head uint64
-	// entry says whether a list_head can be at an address that a link names.
-	entry func(at uint64) bool
+type Links struct {
+	Name string // for findings
+	Head uint64
+	// Entry says whether a list_head can be at an address that a link names.
+	Entry func(at uint64) bool
 }
 
 // maxList bounds a list.
@@ -29,20 +51,21 @@ type chain struct {
 	why  string
 }
 
-func (ck *checker) listHead(at uint64) (next, prev uint64, err error) {
+// Read reads the links of a list_head.
+func (r *Lists) Read(at uint64) (next, prev uint64, err error) {
 	var b [16]byte
-	if err := ck.k.Read(b[:], at); err != nil {
+	if err := r.k.Read(b[:], at); err != nil {
 		return 0, 0, err
 	}
-	return ck.n.Next.In(b[:]), ck.n.Prev.In(b[:]), nil
+	return r.Next.In(b[:]), r.Prev.In(b[:]), nil
 }
 
 // follow walks in one direction until the links disagree. stop ends the walk at
 // entries that the other direction came to.
-func (ck *checker) follow(l *links, reverse bool, stop map[uint64]bool) chain {
+func (r *Lists) follow(l *Links, reverse bool, stop map[uint64]bool) chain {
 	var c chain
-	c.last = l.head
-	next, prev, err := ck.listHead(l.head)
+	c.last = l.Head
+	next, prev, err := r.Read(l.Head)
 	if err != nil {
 		c.err = err
 		return c
@@ -58,7 +81,7 @@ func (ck *checker) follow(l *links, reverse bool, stop map[uint64]bool) chain {
 	for {
 		c.link = ahead
 		switch {
-		case ahead == l.head:
+		case ahead == l.Head:
 			// The head must lead back.
 			if _, back := step(next, prev); back == c.last {
 				c.done = true
@@ -71,14 +94,14 @@ func (ck *checker) follow(l *links, reverse bool, stop map[uint64]bool) chain {
 			return c
 		case stop[ahead]:
 			return c
-		case !l.entry(ahead):
+		case !l.Entry(ahead):
 			c.why = "that is no entry"
 			return c
 		case len(c.at) >= maxList:
 			c.why = "the list is too long"
 			return c
 		}
-		n, p, err := ck.listHead(ahead)
+		n, p, err := r.Read(ahead)
 		if err != nil {
 			c.err, c.why = err, "that cannot be read"
 			return c
@@ -94,42 +117,42 @@ func (ck *checker) follow(l *links, reverse bool, stop map[uint64]bool) chain {
 	}
 }
 
-// checkLinks walks a list from both ends, reports where the links disagree, and
+// Check walks a list from both ends, reports where the links disagree, and
 // returns the entries of both walks. whole is false if there may be more; the
 // error is that of the head.
-func (ck *checker) checkLinks(l *links, report func(entry uint64, f rules.Finding)) (entries []uint64, whole bool, err error) {
-	front := ck.follow(l, false, nil)
+func (r *Lists) Check(l *Links, report func(entry uint64, f rules.Finding)) (entries []uint64, whole bool, err error) {
+	front := r.follow(l, false, nil)
 	if front.err != nil && front.why == "" {
 		return nil, false, front.err
 	}
 	if front.done {
 		return front.at, true, nil
 	}
-	if missingMemory(front.err) {
-		return append(front.at, reversed(ck.follow(l, true, setOf(front.at)).at)...), false, front.err
+	if fault.NotInDump(front.err) {
+		return append(front.at, reversed(r.follow(l, true, setOf(front.at)).at)...), false, front.err
 	}
-	back := ck.follow(l, true, setOf(front.at))
+	back := r.follow(l, true, setOf(front.at))
 	entries = append(front.at, reversed(back.at)...)
-	if missingMemory(back.err) {
+	if fault.NotInDump(back.err) {
 		return entries, false, back.err
 	}
 	f, b := front.last, back.last
 	broken := func(at, found uint64, member string, want uint64, known bool, why string) {
-		x := rules.New(rules.ListLink, "%s: %s of the entry at %#x leads to %#x: %s", l.name, member, at, found, why)
-		if at == l.head {
-			x.Text = fmt.Sprintf("%s: %s of the head at %#x leads to %#x: %s", l.name, member, at, found, why)
+		x := rules.New(rules.ListLink, "%s: %s of the entry at %#x leads to %#x: %s", l.Name, member, at, found, why)
+		if at == l.Head {
+			x.Text = fmt.Sprintf("%s: %s of the head at %#x leads to %#x: %s", l.Name, member, at, found, why)
 		}
 		x.Member, x.Found = member, rules.Word(found, 8)
 		if member == "next" {
-			x.At = ck.n.Next.At(at)
+			x.At = r.Next.At(at)
 		} else {
-			x.At = ck.n.Prev.At(at)
+			x.At = r.Prev.At(at)
 		}
 		if known {
 			x.Expected, x.Want, x.HasWant = rules.Word(want, 8), want, true
 		}
-		x.Window = found == l.head || l.entry(found)
-		x.Touches = []uint64{l.head, f, b, found}
+		x.Window = found == l.Head || l.Entry(found)
+		x.Touches = []uint64{l.Head, f, b, found}
 		report(at, x)
 	}
 	switch {

@@ -1,51 +1,41 @@
-package slabcheck
+package chain
 
 import (
 	"math/bits"
 
-	"github.com/kdive/kdive/slabcheck/rules"
+	"github.com/kdive/kdive/slab"
 	"github.com/kdive/kdive/value"
 )
 
-// otherRandom looks whether the free list of a slab that breaks would be whole
+// OtherRandom looks whether the free list of a slab that breaks would be whole
 // with another number to mix free pointers with: one of its objects is the last,
 // and what its free pointer is mixed with is that number. With two objects or
 // more that is no accident.
-func (c *cacheCheck) otherRandom(s *slabRec) {
-	l := c.Layout()
+func OtherRandom(mem value.Memory, s *slab.Slab) (random uint64, ok bool) {
+	l := s.Cache.Layout()
 	n := s.Objects - s.Inuse
 	if !l.Mixed || n < 2 || n > s.Objects || s.Objects > 1<<12 {
-		return
+		return 0, false
 	}
 	words := make([]uint64, s.Objects)
 	for i := range words {
 		at := s.Object(i) + uint64(l.Link)
-		word, err := value.Word(c.k, at)
+		word, err := value.Word(mem, at)
 		if err != nil {
-			return
+			return 0, false
 		}
 		words[i] = word ^ bits.ReverseBytes64(at) // next ^ random
 	}
 	for _, random := range words {
-		if random == l.Random || !wholeWith(s, words, random, n) {
-			continue
+		if random != l.Random && wholeWith(s, words, random, n) {
+			return random, true
 		}
-		c.mu.Lock()
-		said := c.random == random
-		c.random = random
-		c.mu.Unlock()
-		if !said {
-			f := rules.New(rules.CacheRandom, "free lists are whole if their pointers are mixed with %#x", random)
-			f.At, f.Member, f.Offset = c.sub.Random.At(c.Addr), c.sub.Random.Path, c.sub.Random.Offset
-			f.Found, f.Expected = rules.Word(l.Random, 8), rules.Word(random, 8)
-			c.add(f)
-		}
-		return
 	}
+	return 0, false
 }
 
 // wholeWith reports whether n objects follow one another from the head to the end.
-func wholeWith(s *slabRec, words []uint64, random uint64, n int) bool {
+func wholeWith(s *slab.Slab, words []uint64, random uint64, n int) bool {
 	at := s.FreeHead()
 	for ; at != 0 && n > 0; n-- {
 		i, ok := s.Index(at)
