@@ -77,13 +77,9 @@ type what struct {
 // Identify compares kdive's answers (the output of a session) with the samples.
 func Identify(rules Rules, dump string, list []Sample, output string) Tally {
 	var t Tally
-	_, sections := Sections(output, Prompt)
-	answers := map[string]string{}
-	for _, s := range sections {
-		answers[s.Command] = s.Text
-	}
+	said := answers(output, Prompt)
 	for i, c := range IdentifyCommands(list) {
-		got := spelled(answers[c])
+		got := spelled(said[c])
 		if slices.Contains(list[i].Any, got) {
 			t.Equal++
 			continue

@@ -87,6 +87,16 @@ func Sections(output, prompt string) (head string, sections []Section) {
 	return head, sections
 }
 
+// answers are what a session printed, by command.
+func answers(session, prompt string) map[string]string {
+	said := map[string]string{}
+	_, sections := Sections(session, prompt)
+	for _, s := range sections {
+		said[s.Command] = s.Text
+	}
+	return said
+}
+
 // Lines are the lines of a text with every run of blanks made one and none at
 // the end of a line, and without empty lines at the end of the text.
 func Lines(text string) []string {

@@ -55,22 +55,9 @@ func Only(session string, commands []string) string {
 
 // Memory judges what kdive printed for MemoryCommands with crash's answers.
 func Memory(rules Rules, dump, crash, kdive string) []Comparison {
-	said := map[string]string{}
-	_, sections := Sections(kdive, Prompt)
-	for _, s := range sections {
-		said[s.Command] = s.Text
-	}
 	var out comparisons
-	_, sections = Sections(crash, CrashPrompt)
-	for _, s := range sections {
-		if s.Command == "quit" {
-			continue
-		}
-		text, ok := said[s.Command]
-		if !ok {
-			text = "(kdive was not asked)"
-		}
-		name, operand, _ := strings.Cut(s.Command, " ")
+	out.addTexts(rules, dump, crash, answers(kdive, Prompt), func(command string) string {
+		name, operand, _ := strings.Cut(command, " ")
 		if option, _, more := strings.Cut(operand, " "); strings.HasPrefix(operand, "-") {
 			if name += " " + option; more {
 				name += " ADDR"
@@ -78,11 +65,7 @@ func Memory(rules Rules, dump, crash, kdive string) []Comparison {
 		} else {
 			name += " ADDR"
 		}
-		t := rules.Text(dump, name, "crash", s.Text, text)
-		for i := range t.Diffs {
-			t.Diffs[i] = s.Command + ": " + t.Diffs[i]
-		}
-		out.add("crash", name, t)
-	}
+		return name
+	})
 	return out
 }

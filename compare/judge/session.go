@@ -90,36 +90,18 @@ type Comparison struct {
 // output of a session of crash, empty if there is none; nothing that crash or
 // drgn answered may be missing in kdive's output.
 func Compare(rules Rules, dump, crash string, f *Facts, kdive string) []Comparison {
-	said := map[string]string{}
-	_, sections := Sections(kdive, Prompt)
-	for _, s := range sections {
-		said[s.Command] = s.Text
-	}
+	said := answers(kdive, Prompt)
 	var out comparisons
-	_, sections = Sections(crash, CrashPrompt)
-	asked := map[string]bool{}
-	for _, s := range sections {
-		if s.Command == "quit" {
-			continue
+	out.addTexts(rules, dump, crash, said, func(command string) string {
+		if strings.HasPrefix(command, taskStructOf+"f") {
+			return strings.TrimSpace(taskStructOf) + " ADDR"
 		}
-		asked[s.Command] = true
-		text, ok := said[s.Command]
-		if !ok {
-			text = "(kdive was not asked)"
-		}
-		name := s.Command
-		if strings.HasPrefix(name, taskStructOf+"f") {
-			name = strings.TrimSpace(taskStructOf) + " ADDR"
-		}
-		t := rules.Text(dump, name, "crash", s.Text, text)
-		for i := range t.Diffs {
-			t.Diffs[i] = s.Command + ": " + t.Diffs[i]
-		}
-		out.add("crash", name, t)
-	}
+		return command
+	})
 	if crash != "" {
+		asked := answers(crash, CrashPrompt)
 		for _, c := range Commands(f) {
-			if !asked[c] {
+			if _, ok := asked[c]; !ok {
 				out.add("crash", c, Tally{Unexplained: 1, Diffs: []string{"crash was not asked"}})
 			}
 		}
@@ -146,6 +128,27 @@ func (c *comparisons) add(peer, name string, t Tally) {
 		}
 	}
 	*c = append(*c, Comparison{peer, name, t})
+}
+
+// addTexts compares what kdive said with what crash printed in a session; name
+// gives the comparison that a command counts for.
+func (c *comparisons) addTexts(rules Rules, dump, crash string, said map[string]string, name func(command string) string) {
+	_, sections := Sections(crash, CrashPrompt)
+	for _, s := range sections {
+		if s.Command == "quit" {
+			continue
+		}
+		text, ok := said[s.Command]
+		if !ok {
+			text = "(kdive was not asked)"
+		}
+		n := name(s.Command)
+		t := rules.Text(dump, n, "crash", s.Text, text)
+		for i := range t.Diffs {
+			t.Diffs[i] = s.Command + ": " + t.Diffs[i]
+		}
+		c.add("crash", n, t)
+	}
 }
 
 // HidePaths replaces paths in a text by other names, longer paths first, so that

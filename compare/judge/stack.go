@@ -84,16 +84,6 @@ func Stacks(rules Rules, dump string, commands []string, crash, drgn, kdive stri
 	return out, nil
 }
 
-// answers are what a session printed, by command.
-func answers(session, prompt string) map[string]string {
-	said := map[string]string{}
-	_, sections := Sections(session, prompt)
-	for _, s := range sections {
-		said[s.Command] = s.Text
-	}
-	return said
-}
-
 // printsStacks reports whether a command prints back traces.
 func printsStacks(command string) bool {
 	w := strings.Fields(command)
