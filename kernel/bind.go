@@ -224,6 +224,9 @@ func FieldOf(l Layouts, path string) (Field, error) {
 	f.signed = (u.Kind() == ctype.Int || u.Kind() == ctype.Enum) && u.Signed()
 	if f.bits > 0 {
 		f.Offset, f.bitOff = f.Offset+f.bitOff/8, f.bitOff%8
+		if f.bitOff+f.bits > 64 {
+			return Field{}, fmt.Errorf("%s: a bit-field of %d bits does not lie in 8 bytes", path, f.bits)
+		}
 	}
 	return f, nil
 }
