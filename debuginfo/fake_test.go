@@ -61,8 +61,8 @@ func cu(name string, items ...any) *Entry {
 
 // layoutUnit has a struct of every kind of member.
 func layoutUnit() *Entry {
-	intT, ulong, boolT, char := base("int", 4, encSigned), base("long unsigned int", 8, encUnsigned), base("_Bool", 1, encBoolean), base("char", 1, encSignedChar)
-	short := E(dwarf.TagBaseType, A(dwarf.AttrName, die.FormString, "u8"), Num(dwarf.AttrByteSize, 1), Num(dwarf.AttrEncoding, encUnsigned))
+	intT, ulong, boolT, char := base("int", 4, die.EncSigned), base("long unsigned int", 8, die.EncUnsigned), base("_Bool", 1, die.EncBoolean), base("char", 1, die.EncSignedChar)
+	short := E(dwarf.TagBaseType, A(dwarf.AttrName, die.FormString, "u8"), Num(dwarf.AttrByteSize, 1), Num(dwarf.AttrEncoding, die.EncUnsigned))
 	ptr := E(dwarf.TagPointerType, Num(dwarf.AttrByteSize, 8))
 	matrix := E(dwarf.TagArrayType, Type(intT), E(dwarf.TagSubrangeType, Num(dwarf.AttrUpperBound, 1)), E(dwarf.TagSubrangeType, Num(dwarf.AttrCount, 3)))
 	flex := E(dwarf.TagArrayType, Type(char), E(dwarf.TagSubrangeType))
@@ -132,7 +132,7 @@ func shared(name string, line int, t *Entry, members ...string) *Entry {
 
 // twoUnits share a header, and disagree about struct priv.
 func twoUnits() []byte {
-	i1, i2, i3 := base("int", 4, encSigned), base("int", 4, encSigned), base("int", 4, encSigned)
+	i1, i2, i3 := base("int", 4, die.EncSigned), base("int", 4, die.EncSigned), base("int", 4, die.EncSigned)
 	declared := E(dwarf.TagStructType, Name("foo"), Flag(dwarf.AttrDeclaration))
 	ptr := E(dwarf.TagPointerType, Num(dwarf.AttrByteSize, 8), Type(declared))
 	priv2 := E(dwarf.TagStructType, Name("priv"), Num(dwarf.AttrByteSize, 8), Num(dwarf.AttrDeclFile, 1), Num(dwarf.AttrDeclLine, 5), member("x", i2, 0), member("y", i2, 4))
@@ -258,7 +258,7 @@ func TestNames(t *testing.T) {
 
 // codeUnit has a function with a call inlined into it, in two sequences.
 func codeUnit() Unit {
-	intT := base("int", 4, encSigned)
+	intT := base("int", 4, die.EncSigned)
 	arg := E(dwarf.TagFormalParameter, Name("arg"), Type(intT))
 	inlined := E(dwarf.TagSubprogram, append([]any{Name("helper"), Num(dwarf.AttrInline, 3), Flag(dwarf.AttrPrototyped), Type(intT), arg}, decl(2, 3)...)...)
 	call := E(dwarf.TagInlinedSubroutine, A(dwarf.AttrAbstractOrigin, die.FormRef4, inlined), A(dwarf.AttrLowpc, die.FormAddr, 0x1010), A(dwarf.AttrHighpc, die.FormData4, 0x10), Num(dwarf.AttrCallFile, 1), Num(dwarf.AttrCallLine, 21))

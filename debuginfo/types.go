@@ -64,18 +64,6 @@ var ctypeKinds = map[dwarf.Tag]ctype.Kind{
 	dwarf.TagUnspecifiedType:     ctype.Void,
 }
 
-// Encodings of base types (DWARF 5, 7.8).
-const (
-	encBoolean      = 0x02
-	encComplexFloat = 0x03
-	encFloat        = 0x04
-	encSigned       = 0x05
-	encSignedChar   = 0x06
-	encUnsigned     = 0x07
-	encUnsignedChar = 0x08
-	encUTF          = 0x10
-)
-
 // newType makes the type of an entry; everything but its name waits until it
 // is asked for.
 func (in *Info) newType(u *unit, e *die.Entry) *ctype.Type {
@@ -103,17 +91,17 @@ func baseType(name string, e *die.Entry) *ctype.Type {
 	def := ctype.Def{Size: int64(min(size, 1<<16))}
 	kind := ctype.Int
 	switch enc {
-	case encBoolean:
+	case die.EncBoolean:
 		kind = ctype.Bool
-	case encFloat, encComplexFloat:
+	case die.EncFloat, die.EncComplexFloat:
 		kind = ctype.Float
-	case encSigned:
+	case die.EncSigned:
 		def.Signed = true
-	case encSignedChar:
+	case die.EncSignedChar:
 		def.Signed, def.Char = true, true
-	case encUnsignedChar, encUTF:
+	case die.EncUnsignedChar, die.EncUTF:
 		def.Char = true
-	case encUnsigned:
+	case die.EncUnsigned:
 	default:
 		if size == 0 {
 			kind = ctype.Void
@@ -173,7 +161,7 @@ func (in *Info) typeOf(u *unit, e *die.Entry) (*ctype.Type, error) {
 
 func enumerators(e *die.Entry, def *ctype.Def) error {
 	size, enc := scalar(e)
-	def.Signed = enc == encSigned || enc == encSignedChar
+	def.Signed = enc == die.EncSigned || enc == die.EncSignedChar
 	if def.Size == 0 {
 		def.Size = size
 	}

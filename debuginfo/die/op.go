@@ -86,6 +86,19 @@ const (
 	OpGNUConstIndex      = 0xfc
 )
 
+// Encodings of base types (DW_ATE_*; DWARF 5, section 7.8).
+const (
+	EncAddress      = 0x01
+	EncBoolean      = 0x02
+	EncComplexFloat = 0x03
+	EncFloat        = 0x04
+	EncSigned       = 0x05
+	EncSignedChar   = 0x06
+	EncUnsigned     = 0x07
+	EncUnsignedChar = 0x08
+	EncUTF          = 0x10
+)
+
 // OpConst reads the operand of an operator from OpConst1u to OpConst8s, extended
 // to 64 bits.
 func (b *Buf) OpConst(op uint8) uint64 {

@@ -86,7 +86,7 @@ func typed(t testing.TB) (u *die.Unit, a, b, c int) {
 	num := func(name string, size, enc int) *Entry {
 		return E(dwarf.TagBaseType, Name(name), Num(dwarf.AttrByteSize, size), Num(dwarf.AttrEncoding, enc))
 	}
-	s := Build(Unit{Root: E(dwarf.TagCompileUnit, num("int", 4, ateSigned), num("unsigned char", 1, ateUnsignedChar), num("double", 8, 4))})
+	s := Build(Unit{Root: E(dwarf.TagCompileUnit, num("int", 4, die.EncSigned), num("unsigned char", 1, die.EncUnsignedChar), num("double", 8, 4))})
 	u, err := die.New(s).Unit(0)
 	if err != nil {
 		t.Fatal(err)

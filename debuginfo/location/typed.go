@@ -29,17 +29,6 @@ func (t base) normal(v uint64) uint64 {
 	return v << shift >> shift
 }
 
-// Encodings of base types (DWARF 5, section 7.8).
-const (
-	ateAddress      = 0x01
-	ateBoolean      = 0x02
-	ateSigned       = 0x05
-	ateSignedChar   = 0x06
-	ateUnsigned     = 0x07
-	ateUnsignedChar = 0x08
-	ateUTF          = 0x10
-)
-
 // baseType reads the base type whose entry is at an offset of the unit; 0 is the
 // generic type.
 func baseType(u *die.Unit, off uint64) (base, error) {
@@ -60,9 +49,9 @@ func baseType(u *die.Unit, off uint64) (base, error) {
 	enc, _ := e.Uint(dwarf.AttrEncoding)
 	t := base{size: int(min(size, 17))}
 	switch enc {
-	case ateSigned, ateSignedChar:
+	case die.EncSigned, die.EncSignedChar:
 		t.signed = true
-	case ateAddress, ateBoolean, ateUnsigned, ateUnsignedChar, ateUTF:
+	case die.EncAddress, die.EncBoolean, die.EncUnsigned, die.EncUnsignedChar, die.EncUTF:
 	default:
 		return base{}, lostError{NoOperator, fmt.Sprintf("operator on type %s", e.Name())}
 	}
