@@ -65,7 +65,7 @@ func OpenAs(t testing.TB, opt kdive.Options) *kdive.Target {
 // takes them, and how to unwind them. Each has its stack pointer, also those that ran.
 func Threads(t testing.TB, k *kernel.Kernel) (*task.Table, []unwind.Thread, unwind.Config) {
 	t.Helper()
-	table, err := task.Load(k)
+	table, err := task.Load(t.Context(), k)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -164,7 +164,7 @@ func kernelPages(t *testing.T, k *kernel.Kernel) map[uint64]bool {
 			add(r.Base, r.Size)
 		}
 	}
-	table, err := task.Load(k)
+	table, err := task.Load(t.Context(), k)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -199,7 +199,7 @@ func kernelPages(t *testing.T, k *kernel.Kernel) map[uint64]bool {
 // userPages calls f for pages of the stacks, heaps and programs of processes.
 func userPages(t *testing.T, k *kernel.Kernel, f func(pid int32, addr uint64, user value.Memory)) {
 	t.Helper()
-	table, err := task.Load(k)
+	table, err := task.Load(t.Context(), k)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,6 +3,7 @@ package task
 import (
 	"bytes"
 	"cmp"
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -16,11 +17,14 @@ import (
 const maxTasks = 4 << 20
 
 // collect fills the table.
-func (t *Table) collect() error {
+func (t *Table) collect(ctx context.Context) error {
 	t.findIdle()
 	idle := len(t.Tasks)
-	table, tableErr := t.fromPIDTable()
-	list, listErr := t.fromTaskList()
+	table, tableErr := t.fromPIDTable(ctx)
+	list, listErr := t.fromTaskList(ctx)
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
 	for _, err := range []error{tableErr, listErr} {
 		if err != nil {
 			t.fault("%w", err)
@@ -183,12 +187,15 @@ func (t *Table) findCurrent() {
 
 // fromPIDTable adds the tasks of the initial PID namespace, which all others
 // are part of, and returns how many there are.
-func (t *Table) fromPIDTable() (count int, err error) {
+func (t *Table) fromPIDTable(ctx context.Context) (count int, err error) {
 	link, head, ok := t.n.pidLink()
 	if !ok {
 		return 0, nil // before 4.15 PIDs are not in an IDR
 	}
 	for e, err := range t.w.IDR(t.n.IDR.At(uint64(t.n.InitNS))) {
+		if ctx.Err() != nil {
+			return count, ctx.Err()
+		}
 		if err != nil {
 			t.fault("PID table: %w", err)
 			continue
@@ -211,8 +218,11 @@ func (t *Table) fromPIDTable() (count int, err error) {
 
 // fromTaskList adds the thread groups on the list that starts at init_task, and
 // their threads, and returns how many groups there are.
-func (t *Table) fromTaskList() (count int, err error) {
+func (t *Table) fromTaskList(ctx context.Context) (count int, err error) {
 	for addr, err := range t.w.List(t.n.List.At(uint64(t.n.Init)), t.n.List.Offset) {
+		if ctx.Err() != nil {
+			return count, ctx.Err()
+		}
 		if err != nil {
 			t.fault("task list: %w", err)
 			continue
@@ -226,6 +236,9 @@ func (t *Table) fromTaskList() (count int, err error) {
 		}
 		threads := 0
 		for addr, err := range t.w.List(t.n.ThreadLH.At(leader.Signal), t.n.Thread.Offset) {
+			if ctx.Err() != nil {
+				return count, ctx.Err()
+			}
 			if err != nil {
 				t.fault("threads of PID %d: %w", leader.PID, err)
 				continue

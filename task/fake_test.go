@@ -140,7 +140,7 @@ func standard(t testing.TB, old bool) *fake {
 
 func load(t *testing.T, k *fake) *Table {
 	t.Helper()
-	table, err := Load(k)
+	table, err := Load(t.Context(), k)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,6 +8,7 @@ package task
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"slices"
 	"sync"
@@ -111,14 +112,14 @@ type Table struct {
 
 // Load reads the task table. An error means that there is none; tasks that
 // could not be read are in Faults.
-func Load(k kernel.View) (*Table, error) {
+func Load(ctx context.Context, k kernel.View) (*Table, error) {
 	t := &Table{k: k, n: &needs{}, w: walk.New(k), PanicCPU: -1,
 		byAddr: map[uint64]*Task{}, byPID: map[int32]*Task{}, mems: map[uint64]*Memory{}}
 	if err := t.n.bind(k); err != nil {
 		return nil, fmt.Errorf("tasks: %w", err)
 	}
 	t.states = loadStates(k, t.fault)
-	if err := t.collect(); err != nil {
+	if err := t.collect(ctx); err != nil {
 		return nil, err
 	}
 	t.findPanic()

@@ -1,6 +1,8 @@
 package task
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -93,8 +95,16 @@ func TestUnreadableTask(t *testing.T) {
 
 func TestMissingLayout(t *testing.T) {
 	k := kerneltest.New(t, `struct task_struct { int pid; };`)
-	if _, err := Load(k); err == nil || !strings.Contains(err.Error(), "task_struct.tgid") {
+	if _, err := Load(t.Context(), k); err == nil || !strings.Contains(err.Error(), "task_struct.tgid") {
 		t.Error(err)
+	}
+}
+
+func TestLoadIsInterrupted(t *testing.T) {
+	ctx, stop := context.WithCancel(t.Context())
+	stop()
+	if tab, err := Load(ctx, standard(t, false)); tab != nil || !errors.Is(err, context.Canceled) {
+		t.Error(tab, err)
 	}
 }
 
@@ -106,7 +116,7 @@ func FuzzLoad(f *testing.F) {
 		k := standard(t, false)
 		b = b[:min(len(b), 64)]
 		k.Bytes(nsAt+uint64(at)%0x20000, b)
-		tab, err := Load(k)
+		tab, err := Load(t.Context(), k)
 		if err != nil {
 			return
 		}
@@ -134,7 +144,7 @@ func BenchmarkLoad(b *testing.B) {
 	k.Link(list...)
 	b.ReportAllocs()
 	for b.Loop() {
-		if t, err := Load(k); err != nil || len(t.Tasks) != 3002 {
+		if t, err := Load(b.Context(), k); err != nil || len(t.Tasks) != 3002 {
 			b.Fatal(err)
 		}
 	}

@@ -11,7 +11,7 @@ import "github.com/kdive/kdive/repl"
 // All makes every command for a target. To add a command, write its file and
 // add its constructor here.
 func All(t *Target) []*repl.Command {
-	return []*repl.Command{
+	list := []*repl.Command{
 		alias(t),
 		args(t),
 		ascii(t),
@@ -59,4 +59,8 @@ func All(t *Target) []*repl.Command {
 		vtop(t),
 		whatis(t),
 	}
+	for _, c := range list {
+		c.Run = t.interruptible(c.Run)
+	}
+	return list
 }

@@ -1,6 +1,8 @@
 package command
 
 import (
+	"context"
+	"errors"
 	"fmt"
 
 	"github.com/kdive/kdive/identify"
@@ -15,6 +17,10 @@ func (t *Target) identify() (*identify.Model, error) {
 	return t.models.identity.get(func() (*identify.Model, error) {
 		k, err := t.kernel()
 		if err != nil {
+			return nil, err
+		}
+		// The model asks once, and keeps that there are none.
+		if _, err := t.tasks(); errors.Is(err, context.Canceled) {
 			return nil, err
 		}
 		return identify.New(k, identify.Config{

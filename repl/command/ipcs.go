@@ -130,6 +130,9 @@ func (x *ipcsCall) namespace() (uint64, error) {
 			return ns, nil
 		}
 	}
+	if x.ctx.Err() != nil {
+		return 0, x.ctx.Err()
+	}
 	if !errors.Is(err, ipc.ErrNoNamespace) {
 		x.c.Warn("%v; the initial namespace is shown", err)
 	}

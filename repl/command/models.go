@@ -1,11 +1,15 @@
 package command
 
 import (
+	"context"
+	"errors"
 	"sync"
+	"sync/atomic"
 
 	"github.com/kdive/kdive/identify"
 	"github.com/kdive/kdive/kernel"
 	"github.com/kdive/kdive/mm"
+	"github.com/kdive/kdive/repl"
 	"github.com/kdive/kdive/slab"
 	"github.com/kdive/kdive/task"
 	"github.com/kdive/kdive/vfs"
@@ -13,6 +17,8 @@ import (
 
 // models are what the commands of a session share of the opened kernel.
 type models struct {
+	command atomic.Pointer[context.Context] // of the command that runs; nil if none does
+
 	tasks    loaded[task.Table]
 	slabs    loaded[slab.Model]
 	identity loaded[identify.Model]
@@ -25,7 +31,8 @@ type models struct {
 	owners  loaded[mm.Owners]
 }
 
-// loaded is a model, made when first needed, or why there is none.
+// loaded is a model, made when first needed, or why there is none. Who interrupts
+// its making leaves that to the next.
 type loaded[M any] struct {
 	mu    sync.Mutex
 	done  bool
@@ -38,7 +45,7 @@ func (l *loaded[M]) get(load func() (*M, error)) (*M, error) {
 	defer l.mu.Unlock()
 	if !l.done {
 		l.model, l.err = load()
-		l.done = true
+		l.done = !errors.Is(l.err, context.Canceled)
 	}
 	return l.model, l.err
 }
@@ -52,9 +59,30 @@ func fromInfo[M any](t *Target, load func(kernel.View) (*M, error)) (*M, error) 
 	return load(k)
 }
 
-// tasks is the dump's task table.
+// tasks is the dump's task table. Of many tasks, on pages that are not in memory
+// yet, it takes a while: who loads it may be interrupted.
 func (t *Target) tasks() (*task.Table, error) {
-	return t.models.tasks.get(func() (*task.Table, error) { return fromInfo(t, task.Load) })
+	return t.models.tasks.get(func() (*task.Table, error) {
+		return fromInfo(t, func(k kernel.View) (*task.Table, error) { return task.Load(t.context(), k) })
+	})
+}
+
+// context is that of the command that runs. It is kept because the places that
+// first need a model lie deep in operands and expressions.
+func (t *Target) context() context.Context {
+	if ctx := t.models.command.Load(); ctx != nil {
+		return *ctx
+	}
+	return context.Background()
+}
+
+// interruptible lets what a command loads end with the command.
+func (t *Target) interruptible(run func(context.Context, *repl.Call) error) func(context.Context, *repl.Call) error {
+	return func(ctx context.Context, c *repl.Call) error {
+		outer := t.models.command.Swap(&ctx)
+		defer t.models.command.Store(outer)
+		return run(ctx, c)
+	}
 }
 
 // slabs is the model of the opened kernel's object caches.

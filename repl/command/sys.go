@@ -179,12 +179,12 @@ exception". Without debug info it shows what the dump itself says.`,
 			case c.Has("c"):
 				return sysCalls(ctx, t, c)
 			}
-			return runSys(t, c)
+			return runSys(ctx, t, c)
 		},
 	}
 }
 
-func runSys(t *Target, c *repl.Call) error {
+func runSys(ctx context.Context, t *Target, c *repl.Call) error {
 	k, err := t.kernel()
 	if err != nil {
 		return err
@@ -205,7 +205,9 @@ func runSys(t *Target, c *repl.Call) error {
 		return nil
 	}
 	crashed := false
-	if table, err := t.tasks(); err != nil {
+	if table, err := t.tasks(); ctx.Err() != nil {
+		return ctx.Err()
+	} else if err != nil {
 		fail("TASKS", err)
 	} else {
 		r.tasks = len(table.Tasks)
