@@ -31,7 +31,13 @@ func (c *cacheCheck) structures() {
 	if c.slub {
 		c.perCPU()
 		c.sheaves()
-		c.learnDebug()
+		c.debug.Learn(func(yield func(*slab.Slab) bool) {
+			for i := range c.slabs {
+				if !yield(c.slabs[i].Slab) {
+					return
+				}
+			}
+		})
 	} else {
 		c.arrays()
 	}

@@ -15,16 +15,13 @@ type needs struct {
 	Align      kernel.Field `need:"?kmem_cache.align"`
 	Ctor       kernel.Field `need:"?kmem_cache.ctor"`
 	RandomSeq  kernel.Field `need:"?kmem_cache.random_seq"`
-	Kasan      kernel.Field `need:"?kmem_cache.kasan_info"`
 
 	PageRefs kernel.Field `need:"?page._refcount"`
 	RCUHead  kernel.Field `need:"?slab.rcu_head|page.rcu_head"`
 	RCUFunc  kernel.Field `need:"?callback_head.func"`
 
-	WipeFree  kernel.Sym   `need:"?init_on_free"`
-	KeyCount  kernel.Field `need:"?static_key_false.key.enabled.counter|static_key_true.key.enabled.counter"`
-	NodeCache kernel.Sym   `need:"?kmem_cache_node"`
-	CacheSelf kernel.Sym   `need:"?kmem_cache"`
+	NodeCache kernel.Sym `need:"?kmem_cache_node"`
+	CacheSelf kernel.Sym `need:"?kmem_cache"`
 
 	// Page flags that a slab's page may have, and those that it never has.
 	Workingset kernel.Enum `need:"?PG_workingset"`
@@ -44,10 +41,6 @@ type subNeeds struct {
 
 	Min        kernel.Field `need:"?kmem_cache.min.x"`
 	MinPartial kernel.Field `need:"?kmem_cache.min_partial"`
-
-	Stride  kernel.Field `need:"?slab.stride"`
-	ObjExts kernel.Field `need:"?slab.obj_exts"`
-	ExtSize kernel.Size  `need:"?slabobj_ext"`
 
 	CPUTid kernel.Field `need:"?kmem_cache_cpu.tid"`
 	Behind kernel.Field `need:"?slab.slabs|page.pages"`

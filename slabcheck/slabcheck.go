@@ -20,6 +20,7 @@ import (
 	"github.com/kdive/kdive/mapped"
 	"github.com/kdive/kdive/slab"
 	"github.com/kdive/kdive/slabcheck/chain"
+	"github.com/kdive/kdive/slabcheck/poison"
 	"github.com/kdive/kdive/slabcheck/rules"
 )
 
@@ -70,7 +71,10 @@ func Check(ctx context.Context, k slab.Memory, m *slab.Model, opt Options) (*Rep
 	ck.vote()
 	ck.checkCacheList()
 	if opt.Caches == nil {
-		ck.checkGuards()
+		ck.written.Guards(func(f rules.Finding) { ck.findings = append(ck.findings, &f) }, func(err error) {
+			ck.unread++
+			ck.unreadAt = append(ck.unreadAt, err)
+		})
 	}
 	caches := make([]*cacheCheck, 0, len(ck.caches))
 	for _, c := range ck.caches {
@@ -96,7 +100,7 @@ type checker struct {
 	sal       salNeeds
 	extraNeed extraNeeds
 	flags     slab.Flags
-	wipes     bool // objects are wiped when they are freed
+	written   *poison.Kernel
 	cpus      []int
 
 	caches  []*cacheCheck
@@ -105,8 +109,6 @@ type checker struct {
 	zones   *zoneBits // nil: not known
 	blind   bool      // page structures are missing in the dump: there may be more slabs
 	common  common
-
-	codeSeen sync.Map // address -> whether it is code
 
 	findings []*rules.Finding // of no cache
 	omitted  int
@@ -118,6 +120,7 @@ type checker struct {
 type cacheCheck struct {
 	*slab.Cache
 	*checker
+	debug *poison.Cache
 	order int
 	slabs []slabRec
 
@@ -131,8 +134,6 @@ type cacheCheck struct {
 	unmarked  []uint64     // frames of pages on its lists that are not marked as slabs
 	broken    map[int]bool // nodes with a list that does not lead everywhere
 	random    uint64       // what broken lists are mixed with, if it is not what the cache says
-	origLen   int          // bytes of the size that was asked for, 0: not recorded
-	extra     bool         // what was not asked for is a red zone
 
 	mu       sync.Mutex
 	findings []*rules.Finding
@@ -164,31 +165,22 @@ func (ck *checker) load() error {
 	}
 	_ = ck.k.Bind(&ck.extraNeed) // all optional
 	ck.flags = ck.m.Flags()
-	ck.wipes = ck.keyEnabled()
 	if ck.cpus, err = ck.k.PossibleCPUs(); err != nil {
 		return fmt.Errorf("slabcheck: %w", err)
 	}
 	if len(ck.cpus) == 0 {
 		return errors.New("slabcheck: the kernel has no CPUs")
 	}
+	ck.written = poison.New(ck.k, ck.m, ck.cpus[len(ck.cpus)-1])
 	ck.byCache = map[*slab.Cache]*cacheCheck{}
 	list, _ := ck.m.Caches()
 	for i, c := range list {
-		cc := &cacheCheck{Cache: c, checker: ck, order: i, roles: map[uint64]role{}, held: map[uint64]holder{},
+		cc := &cacheCheck{Cache: c, checker: ck, debug: ck.written.Cache(c), order: i, roles: map[uint64]role{}, held: map[uint64]holder{},
 			broken: map[int]bool{}, noNode: map[int]bool{}, moved: moved{}, count: map[*rules.Rule]int{}}
 		ck.caches = append(ck.caches, cc)
 		ck.byCache[c] = cc
 	}
 	return nil
-}
-
-// keyEnabled is the static key init_on_free.
-func (ck *checker) keyEnabled() bool {
-	if ck.n.WipeFree == 0 || !ck.n.KeyCount.Present() {
-		return false
-	}
-	v, err := ck.n.KeyCount.Int(ck.k, uint64(ck.n.WipeFree))
-	return err == nil && int32(v) > 0
 }
 
 // run checks the structures of all caches, then all slabs.

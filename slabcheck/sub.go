@@ -4,7 +4,9 @@ import (
 	"fmt"
 
 	"github.com/kdive/kdive/kernel"
+	"github.com/kdive/kdive/slab"
 	"github.com/kdive/kdive/slabcheck/chain"
+	"github.com/kdive/kdive/slabcheck/poison"
 	"github.com/kdive/kdive/slabcheck/rules"
 )
 
@@ -75,6 +77,26 @@ func (c *cacheCheck) subSlab(s *slabRec) chain.Set {
 	c.onList(s, role, w.Len, w.Broken, here)
 	c.debugSlab(s, w.Seen, w.Broken)
 	return w.Seen
+}
+
+// debugSlab checks what the kernel writes around and into the objects of a slab.
+func (c *cacheCheck) debugSlab(s *slabRec, free chain.Set, broken bool) {
+	if !c.debug.Debugged() && free.Count() == 0 && len(c.held) == 0 {
+		return
+	}
+	err := c.debug.Check(&poison.Slab{Slab: s.Slab, Order: c.orderOf(s), Broken: broken,
+		Free: func(i int) bool {
+			_, held := c.held[s.Object(i)]
+			return held || free.Has(i)
+		},
+		Waits: func(i int) bool {
+			h, held := c.held[s.Object(i)]
+			return held && h.place.Holder == slab.RCUSheaf
+		},
+	}, c.add)
+	if err != nil {
+		c.cannot(err)
+	}
 }
 
 // otherRandom reports the number that the free pointers of a slab, whose list

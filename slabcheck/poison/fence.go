@@ -1,4 +1,4 @@
-package slabcheck
+package poison
 
 import (
 	"bytes"
@@ -13,29 +13,29 @@ import (
 // (KFENCE_CANARY_PATTERN_U8, mm/kfence/kfence.h).
 func canary(addr uint64) byte { return 0xaa ^ byte(addr&7) }
 
-// checkGuards checks what is around the objects in KFENCE's pool.
-func (ck *checker) checkGuards() {
+// Guards checks what is around the objects in KFENCE's pool; fail gets what cannot be
+// read.
+func (k *Kernel) Guards(report func(rules.Finding), fail func(error)) {
 	page := make([]byte, kernel.PageSize)
-	for _, g := range ck.m.Guards() {
+	for _, g := range k.m.Guards() {
 		start, end := int64(g.Object-g.Page), int64(g.Object-g.Page)+g.Size
 		if start < 0 || end > kernel.PageSize || g.Size == 0 {
 			f := rules.New(rules.KfenceMeta, "object %#x of %d bytes is not within its page", g.Object, g.Size)
 			f.At, f.Object = g.Meta, g.Object
-			ck.findings = append(ck.findings, &f)
+			report(f)
 			continue
 		}
-		if err := ck.k.Read(page, g.Page); err != nil {
-			ck.unread++
-			ck.unreadAt = append(ck.unreadAt, fmt.Errorf("KFENCE object %#x: %w", g.Object, err))
+		if err := k.k.Read(page, g.Page); err != nil {
+			fail(fmt.Errorf("KFENCE object %#x: %w", g.Object, err))
 			continue
 		}
-		ck.canaries(&g, page, 0, start, "in front of")
-		ck.canaries(&g, page, end, kernel.PageSize, "behind")
+		k.canaries(&g, page, 0, start, "in front of", report)
+		k.canaries(&g, page, end, kernel.PageSize, "behind", report)
 	}
 }
 
 // canaries checks one side of an object; from and to are offsets in its page.
-func (ck *checker) canaries(g *slab.GuardedObject, page []byte, from, to int64, where string) {
+func (k *Kernel) canaries(g *slab.GuardedObject, page []byte, from, to int64, where string, report func(rules.Finding)) {
 	first, last := int64(-1), int64(0)
 	for i := from; i < to; i++ {
 		if page[i] != canary(uint64(i)) {
@@ -54,9 +54,9 @@ func (ck *checker) canaries(g *slab.GuardedObject, page []byte, from, to int64, 
 	for i := first; i <= last; i++ {
 		f.Expected = append(f.Expected, canary(uint64(i)))
 	}
-	if o, ok := ck.m.Find(g.Object); ok {
+	if o, ok := k.m.Find(g.Object); ok {
 		f.Slab, f.Page, f.Cache = o.Slab, o.Slab.Addr, o.Slab.Cache
 	}
 	f.Window, f.Touches = g.State == slab.Allocated && first == from, []uint64{g.Object}
-	ck.findings = append(ck.findings, &f)
+	report(f)
 }

@@ -1,30 +1,20 @@
-package slabcheck
+package poison
 
 import (
 	"bytes"
 
 	"github.com/kdive/kdive/kernel"
-	"github.com/kdive/kdive/slab"
 	"github.com/kdive/kdive/slabcheck/rules"
 )
-
-// tracks is the layout of struct track; its size is 0 if the kernel has none.
-func (ck *checker) tracks() (layout slab.TrackNeeds, jiffies uint64) {
-	t, now, err := ck.m.TrackLayout()
-	if err != nil {
-		return slab.TrackNeeds{}, 0
-	}
-	return *t, now
-}
 
 // maxPID is PID_MAX_LIMIT (include/linux/threads.h).
 const maxPID = 4 << 20
 
 // trackRecords checks who allocated and who freed the object: code, a CPU, a
 // task, and a time that is not to come.
-func (o *objectBytes) trackRecords() {
+func (o *object) trackRecords() {
 	c := o.c
-	t, now := c.tracks()
+	t, now := &c.record, c.jiffies
 	if c.Flags&c.flags.StoreUser == 0 || t.Size == 0 {
 		return
 	}
@@ -40,7 +30,7 @@ func (o *objectBytes) trackRecords() {
 			x.Offset, x.Member = from+f.Offset, f.Path
 			x.At = x.Object + uint64(x.Offset)
 			x.Found = bytes.Clone(f.Bytes(b))
-			c.add(x)
+			o.report(x)
 		}
 		addr := t.Addr.In(b)
 		cpu, pid := int32(t.CPU.In(b)), int32(t.PID.In(b))
@@ -48,7 +38,7 @@ func (o *objectBytes) trackRecords() {
 		case addr == 0 && cpu == 0 && pid == 0:
 		case !c.isCode(addr):
 			bad(&t.Addr, "names %#x, which is no code", addr)
-		case cpu < 0 || int(cpu) > c.cpus[len(c.cpus)-1]:
+		case cpu < 0 || int(cpu) > c.lastCPU:
 			bad(&t.CPU, "names CPU %d", cpu)
 		case pid < 0 || pid > maxPID:
 			bad(&t.PID, "names the process %d", pid)
@@ -60,15 +50,15 @@ func (o *objectBytes) trackRecords() {
 
 // isCode reports whether an address is that of a symbol: of text, the loader
 // knows no others that functions call from.
-func (ck *checker) isCode(addr uint64) bool {
-	if v, ok := ck.codeSeen.Load(addr); ok {
+func (k *Kernel) isCode(addr uint64) bool {
+	if v, ok := k.code.Load(addr); ok {
 		return v.(bool)
 	}
-	_, off, ok := ck.k.SymbolAt(addr)
+	_, off, ok := k.k.SymbolAt(addr)
 	ok = ok && off < 1<<20
 	if addr>>63 == 0 {
 		ok = false
 	}
-	ck.codeSeen.Store(addr, ok)
+	k.code.Store(addr, ok)
 	return ok
 }
