@@ -1,7 +1,6 @@
 package kernel
 
 import (
-	"bytes"
 	"encoding/binary"
 
 	"github.com/kdive/kdive/value"
@@ -26,24 +25,9 @@ func (k *Kernel) Bytes(vaddr uint64, n int) ([]byte, error) {
 	return b, nil
 }
 
-// CString reads a string of at most limit bytes that ends at a NUL. A fault
-// behind bytes that hold no NUL is the error; the bytes are returned with it.
+// CString is value.CString of kernel virtual memory.
 func (k *Kernel) CString(vaddr uint64, limit int) (string, error) {
-	var s []byte
-	for len(s) < limit {
-		// Never across a page that the string may not reach.
-		var buf [256]byte
-		n := min(len(buf), limit-len(s), int(PageSize-vaddr&(PageSize-1)))
-		if err := k.Read(buf[:n], vaddr); err != nil {
-			return string(s), err
-		}
-		if i := bytes.IndexByte(buf[:n], 0); i >= 0 {
-			return string(append(s, buf[:i]...)), nil
-		}
-		s = append(s, buf[:n]...)
-		vaddr += uint64(n)
-	}
-	return string(s), nil
+	return value.CString(k, vaddr, limit)
 }
 
 // Relative is the address that a 32-bit offset from its own place at gives, as the

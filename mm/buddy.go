@@ -168,7 +168,7 @@ func (b *Buddy) readNames() {
 		if err != nil {
 			return
 		}
-		s, err := readString(b.k, name, 32)
+		s, err := value.CString(b.k, name, 32)
 		if err != nil {
 			return
 		}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/kdive/kdive/kernel"
+	"github.com/kdive/kdive/value"
 )
 
 // flagName is a name that the kernel itself prints for bits of flags.
@@ -50,7 +51,7 @@ func flagTable(k kernel.View, symbol string, limit int) ([]flagName, error) {
 		if len(table) == limit {
 			return table, fmt.Errorf("the table %s has no end", symbol)
 		}
-		text, err := readString(k, name, maxFlagName)
+		text, err := value.CString(k, name, maxFlagName)
 		if err != nil {
 			return table, err
 		}

@@ -171,7 +171,7 @@ func (l *LRUs) cgroupName(group uint64) string {
 	if err != nil {
 		return ""
 	}
-	s, err := readString(l.k, name, maxName)
+	s, err := value.CString(l.k, name, maxName)
 	if err != nil {
 		return ""
 	}

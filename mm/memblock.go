@@ -137,7 +137,7 @@ func (n *blockNeeds) name(k kernel.View, kobj uint64) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return readString(k, at, 64)
+	return value.CString(k, at, 64)
 }
 
 func (n *blockNeeds) read(s *Sections, addr, size uint64) (MemoryBlock, error) {

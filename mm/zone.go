@@ -134,22 +134,6 @@ func (n *zoneNeeds) read(k kernel.View, node uint64, index int) (*Zone, error) {
 		z.Free = int64(free.In(obj))
 	}
 	var err error
-	z.Name, err = readString(k, n.Name.In(obj), 64)
+	z.Name, err = value.CString(k, n.Name.In(obj), 64)
 	return z, err
-}
-
-// readString reads a string of at most limit bytes that a NUL ends.
-func readString(k kernel.View, addr uint64, limit int) (string, error) {
-	var s []byte
-	var b [1]byte
-	for len(s) < limit {
-		if err := k.Read(b[:], addr+uint64(len(s))); err != nil {
-			return string(s), err
-		}
-		if b[0] == 0 {
-			break
-		}
-		s = append(s, b[0])
-	}
-	return string(s), nil
 }

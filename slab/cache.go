@@ -80,24 +80,10 @@ func (m *Model) readCache(addr uint64) *Cache {
 	return c
 }
 
+// readName reads a cache's name, as far as it can be read.
 func (m *Model) readName(addr uint64) string {
-	var name []byte
-	for len(name) < nameLimit {
-		var b [32]byte
-		// Never across a page that the name may not reach.
-		n := min(len(b), int(kernel.PageSize-addr&(kernel.PageSize-1)))
-		if m.k.Read(b[:n], addr) != nil {
-			break
-		}
-		for _, ch := range b[:n] {
-			if ch == 0 {
-				return string(name)
-			}
-			name = append(name, ch)
-		}
-		addr += uint64(n)
-	}
-	return string(name)
+	name, _ := value.CString(m.k, addr, nameLimit)
+	return name
 }
 
 // readSub takes what SLUB keeps in a struct kmem_cache. kmem_cache_order_objects

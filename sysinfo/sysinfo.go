@@ -14,7 +14,6 @@ import (
 
 	"github.com/kdive/kdive/ctype"
 	"github.com/kdive/kdive/kernel"
-	"github.com/kdive/kdive/value"
 )
 
 // Names is struct new_utsname of the initial namespace.
@@ -224,9 +223,4 @@ func variable(k kernel.View, size int, names ...string) (uint64, error) {
 		return binary.LittleEndian.Uint64(b[:]), nil
 	}
 	return 0, fmt.Errorf("no symbol %s", names[0])
-}
-
-func signed(k kernel.View, addr uint64) (int64, error) {
-	v, err := value.Word(k, addr)
-	return int64(v), err
 }

@@ -5,6 +5,7 @@ import (
 
 	"github.com/kdive/kdive/ctype"
 	"github.com/kdive/kdive/kernel"
+	"github.com/kdive/kdive/value"
 )
 
 // Taint is tainted_mask and the letters of its bits.
@@ -70,6 +71,9 @@ var dmiNames = []string{"DMI_BIOS_VENDOR", "DMI_BIOS_VERSION", "DMI_BIOS_DATE", 
 	"DMI_PRODUCT_FAMILY", "DMI_BOARD_VENDOR", "DMI_BOARD_NAME", "DMI_BOARD_VERSION", "DMI_BOARD_SERIAL", "DMI_BOARD_ASSET_TAG",
 	"DMI_CHASSIS_VENDOR", "DMI_CHASSIS_TYPE", "DMI_CHASSIS_VERSION", "DMI_CHASSIS_SERIAL", "DMI_CHASSIS_ASSET_TAG"}
 
+// maxDMI bounds a string, in bytes.
+const maxDMI = 256
+
 // ReadDMI reads the strings that the firmware gave.
 func ReadDMI(k kernel.View) ([]DMI, error) {
 	ident, ok := k.ImageSymbol("dmi_ident")
@@ -82,35 +86,18 @@ func ReadDMI(k kernel.View) ([]DMI, error) {
 		if !ok || i < 0 || i > 64 {
 			continue
 		}
-		p, err := signed(k, ident+uint64(i)*8)
+		p, err := value.Word(k, ident+uint64(i)*8)
 		if err != nil {
 			return out, fmt.Errorf("dmi_ident: %w", err)
 		}
 		if p == 0 {
 			continue
 		}
-		s, err := text(k, uint64(p))
+		s, err := value.CString(k, p, maxDMI)
 		if err != nil {
 			return out, fmt.Errorf("%s: %w", name, err)
 		}
 		out = append(out, DMI{name, s})
 	}
 	return out, nil
-}
-
-// text reads a short string, byte ranges of which never cross a page needlessly.
-func text(k kernel.View, addr uint64) (string, error) {
-	var s []byte
-	for len(s) < 256 {
-		var buf [64]byte
-		b := buf[:min(64, 4096-addr&4095)]
-		if err := k.Read(b, addr); err != nil {
-			return string(s), err
-		}
-		if t := cstring(b); len(t) < len(b) {
-			return string(s) + t, nil
-		}
-		s, addr = append(s, b...), addr+uint64(len(b))
-	}
-	return string(s), nil
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/kdive/kdive/kernel"
+	"github.com/kdive/kdive/value"
 )
 
 // State is what a task does.
@@ -26,7 +27,10 @@ type states struct {
 var knownStates = []string{"R (running)", "S (sleeping)", "D (disk sleep)", "T (stopped)", "t (tracing stop)",
 	"X (dead)", "Z (zombie)", "P (parked)", "I (idle)"}
 
-const maxStates = 32
+const (
+	maxStates    = 32
+	maxStateName = 16 // bytes
+)
 
 func loadStates(k kernel.View, fault func(string, ...any)) *states {
 	names, err := readStates(k)
@@ -64,11 +68,10 @@ func readStates(k kernel.View) ([]string, error) {
 	}
 	var names []string
 	for ; len(b) > 0; b = b[8:] {
-		var text [16]byte
-		if err := k.Read(text[:], binary.LittleEndian.Uint64(b)); err != nil {
+		s, err := value.CString(k, binary.LittleEndian.Uint64(b), maxStateName)
+		if err != nil {
 			return nil, err
 		}
-		s, _, _ := strings.Cut(string(text[:]), "\x00")
 		names = append(names, s)
 	}
 	return names, nil

@@ -206,34 +206,6 @@ func (v Value) CString(limit int) (string, error) {
 	return "", v.typeError("a character array or pointer")
 }
 
-// readString reads bytes up to a zero byte, at most limit. ended tells whether
-// the zero byte (not part of the result) was found.
-func readString(mem Memory, addr uint64, limit int) (s []byte, ended bool, err error) {
-	if mem == nil {
-		return nil, false, fmt.Errorf("no memory to read a string from")
-	}
-	for len(s) < limit {
-		// Chunks never cross a page: the end of a string says nothing about the next page.
-		n := min(limit-len(s), 64, int(pageSize-addr%pageSize))
-		chunk := make([]byte, n)
-		if err := mem.Read(chunk, addr); err != nil {
-			if n == 1 {
-				return s, false, err
-			}
-			n, chunk = 1, chunk[:1]
-			if err := mem.Read(chunk, addr); err != nil {
-				return s, false, err
-			}
-		}
-		if i := bytes.IndexByte(chunk, 0); i >= 0 {
-			return append(s, chunk[:i]...), true, nil
-		}
-		s = append(s, chunk...)
-		addr += uint64(n)
-	}
-	return s, false, nil
-}
-
 // extended decodes the 80-bit format of the x87 in 16 bytes: 64 bits of mantissa
 // with its leading one, 15 of exponent, the sign. ok is false for values that
 // the processor does not accept, infinities and those that are no number.
