@@ -108,10 +108,10 @@ func (t *Target) classify() (vmlinux string, err error) {
 		}
 	}
 	switch {
+	case len(t.Files) == 0 && len(others) > 0:
+		return "", fmt.Errorf("no dump among the files: %s", strings.Join(others, ", "))
 	case len(others) > 1:
 		return "", fmt.Errorf("at most one of the files can be the vmlinux: %s", strings.Join(others, ", "))
-	case len(t.Files) == 0 && len(others) > 0:
-		return "", fmt.Errorf("no dump among the files: %s", others[0])
 	case len(t.Files) == 0:
 		return "", errors.New("no dump named")
 	}

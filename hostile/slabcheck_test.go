@@ -213,7 +213,7 @@ func (r *slabRun) check() []finding {
 	var list []finding
 	for line := range strings.SplitSeq(o.answers[0], "\n") {
 		f := finding{raw: line}
-		if json.Unmarshal([]byte(line), &f) == nil && f.Type == "slab-finding" {
+		if json.Unmarshal([]byte(line), &f) == nil && f.Type == "slab_finding" {
 			list = append(list, f)
 		}
 	}

@@ -111,6 +111,9 @@ func (s *Scope) Variable(name, file string) (value.Value, error) {
 			return s.untyped(sym[0]), nil
 		}
 	}
+	if s.Kernel.Info == nil {
+		err = fmt.Errorf("%w: %w", err, kernel.ErrNoDebugInfo)
+	}
 	return value.Value{}, err
 }
 

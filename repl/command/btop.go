@@ -19,7 +19,7 @@ var (
 )
 
 var btopRecord = &output.Record[framed]{
-	Type:    "page-of-address",
+	Type:    "page_of_address",
 	Help:    "the page number of an address",
 	Columns: []output.Column[framed]{framedAddress, framedNumber},
 }

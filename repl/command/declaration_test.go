@@ -2,6 +2,7 @@ package command
 
 import (
 	"bytes"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -39,11 +40,17 @@ func checkOptions(t *testing.T, c *repl.Command) {
 	}
 }
 
+// jsonName is what types and fields of JSON are called: programs ask for .name.
+var jsonName = regexp.MustCompile(`^[a-z][a-z0-9]*(_[a-z0-9]+)*$`)
+
 func checkRecords(t *testing.T, c *repl.Command) {
 	for _, r := range c.Records {
 		d := r.Describe()
 		if d.Type == "" || d.Help == "" || len(d.Fields) == 0 {
 			t.Errorf("%s: record %q needs a type, help and fields", c.Name, d.Type)
+		}
+		if !jsonName.MatchString(d.Type) {
+			t.Errorf("%s: the type %q is no name in lower case with underscores", c.Name, d.Type)
 		}
 		seen := map[string]bool{"type": true}
 		for _, f := range d.Fields {
@@ -51,6 +58,9 @@ func checkRecords(t *testing.T, c *repl.Command) {
 				t.Errorf("%s: %s.%s is declared twice", c.Name, d.Type, f.Name)
 			}
 			seen[f.Name] = true
+			if !jsonName.MatchString(f.Name) {
+				t.Errorf("%s: %s.%s is no name in lower case with underscores", c.Name, d.Type, f.Name)
+			}
 			if f.Help == "" && d.Type != "help" {
 				t.Errorf("%s: %s.%s has no help", c.Name, d.Type, f.Name)
 			}

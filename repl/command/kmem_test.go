@@ -60,7 +60,7 @@ ffffdd75c0023c40   a38000 ffff9b6d00141080 ffff9b6d00a38f84  1 200 slab
 		}
 		found := false
 		for _, r := range rows {
-			if r["type"] == "slab-object" {
+			if r["type"] == "slab_object" {
 				found = r["object"] == "0xffff9b6d00a38d00" && r["state"] == "allocated" && r["cache"] == "kmalloc-32"
 			}
 		}
@@ -85,7 +85,7 @@ func TestKmemSlabs(t *testing.T) {
 	text, rows := tinyCheck(t, "kmem -S ep_head")
 	held, objects := 0, 0
 	for _, r := range rows {
-		if r["type"] == "slab-object" {
+		if r["type"] == "slab_object" {
 			objects++
 			if r["holder"] == "array of CPU 1" {
 				held++

@@ -24,14 +24,14 @@ func TestKmemFree(t *testing.T) {
 	var pages, kept int64
 	for _, r := range rows {
 		switch r["type"] {
-		case "free-area":
+		case "free_area":
 			pages += count(t, r, "pages")
 			if r["type_name"] == nil || r["fault"] != nil {
 				t.Errorf("%v", r)
 			}
-		case "free-cpu-list":
+		case "free_cpu_list":
 			kept += count(t, r, "blocks")
-		case "free-total":
+		case "free_total":
 			if count(t, r, "found") != pages || count(t, r, "nr_free_pages")+count(t, r, "pending") != pages || count(t, r, "per_cpu") < kept {
 				t.Errorf("%v, the lists have %v pages, the CPUs %v", r, pages, kept)
 			}
@@ -58,7 +58,7 @@ func TestKmemFreeBlocks(t *testing.T) {
 	text, rows := tinyCheck(t, "kmem -F")
 	blocks := 0
 	for _, r := range rows {
-		if r["type"] == "free-block" {
+		if r["type"] == "free_block" {
 			blocks++
 			if page := strings.TrimPrefix(r["page"].(string), "0x"); !strings.Contains(text, "\n"+page+"\n") {
 				t.Errorf("no line %s", page)
@@ -73,7 +73,7 @@ func TestKmemFreeBlocks(t *testing.T) {
 func TestKmemFreePage(t *testing.T) {
 	_, rows := tinyCheck(t, "kmem -F")
 	for _, r := range rows {
-		if r["type"] != "free-block" || count(t, r, "order") != 9 {
+		if r["type"] != "free_block" || count(t, r, "order") != 9 {
 			continue
 		}
 		page := strings.TrimPrefix(r["page"].(string), "0x")

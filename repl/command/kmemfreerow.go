@@ -24,7 +24,7 @@ func (r *zoneRow) page() uint64 {
 }
 
 var zoneFreeRecord = &output.Record[zoneRow]{
-	Type: "zone-free",
+	Type: "zone_free",
 	Help: "a zone of memory with its free pages",
 	Columns: []output.Column[zoneRow]{
 		{Name: "zone", Head: "ZONE", Verb: "%3d", Help: "index of the zone in its node", Get: func(r *zoneRow) output.Value { return output.Int(r.Index) }},
@@ -32,7 +32,7 @@ var zoneFreeRecord = &output.Record[zoneRow]{
 		{Name: "size", Head: "    SIZE", Verb: " %6d", Help: "pages that the zone spans", Get: func(r *zoneRow) output.Value { return output.Uint(r.Spanned) }},
 		{Name: "free", Head: "    FREE", Verb: "  %6d", Help: "free pages by the zone's counter", Get: func(r *zoneRow) output.Value { return output.Int(r.Free) }},
 		{Name: "mem_map", Head: "      MEM_MAP     ", Verb: "  %^16x", Help: "address of the page structure of its first page", Get: func(r *zoneRow) output.Value { return output.Addr(r.page()) }},
-		{Name: "start", Head: "  START_PADDR", Verb: "   %^10x", Help: "physical address of its first page", Get: func(r *zoneRow) output.Value { return output.Addr(r.first() << kernel.PageShift) }},
+		{Name: "start_paddr", Head: "  START_PADDR", Verb: "   %^10x", Help: "physical address of its first page", Get: func(r *zoneRow) output.Value { return output.Addr(r.first() << kernel.PageShift) }},
 		{Name: "start_mapnr", Head: "  START_MAPNR", Verb: "   %^10d", Help: "number of its first page, counted from the first page of the node", Get: func(r *zoneRow) output.Value { return output.Uint(r.first() - r.base()) }},
 		{Name: "node", Help: "number of its node", Get: func(r *zoneRow) output.Value { return output.Int(r.Node) }},
 		{Name: "address", Help: "address of the struct zone", Get: func(r *zoneRow) output.Value { return output.Addr(r.Addr) }},
@@ -57,7 +57,7 @@ type freeAreaRow struct {
 }
 
 var freeAreaRecord = &output.Record[freeAreaRow]{
-	Type: "free-area",
+	Type: "free_area",
 	Help: "a list of free blocks of one order and migrate type",
 	Columns: []output.Column[freeAreaRow]{
 		{Name: "order", Head: "AREA", Verb: "%3d", Help: "the blocks have 1 << order pages", Get: func(r *freeAreaRow) output.Value { return output.Int(r.Order) }},
@@ -80,7 +80,7 @@ type freeBlockRow struct {
 }
 
 var freeBlockRecord = &output.Record[freeBlockRow]{
-	Type: "free-block",
+	Type: "free_block",
 	Help: "a block of free pages",
 	Columns: []output.Column[freeBlockRow]{
 		{Name: "page", Verb: "%16x", Help: "address of the page structure of its first page", Get: func(r *freeBlockRow) output.Value { return output.Addr(r.Page) }},
@@ -99,7 +99,7 @@ type cpuListRow struct {
 }
 
 var cpuListRecord = &output.Record[cpuListRow]{
-	Type: "free-cpu-list",
+	Type: "free_cpu_list",
 	Help: "free pages that a CPU keeps, which the zone does not count; JSON only",
 	Columns: []output.Column[cpuListRow]{
 		{Name: "cpu", Help: "number of the CPU", Get: func(r *cpuListRow) output.Value { return output.Int(r.CPU) }},
@@ -118,7 +118,7 @@ type freeTotal struct {
 }
 
 var freeTotalRecord = &output.Record[freeTotal]{
-	Type: "free-total",
+	Type: "free_total",
 	Help: "free pages of all zones",
 	Columns: []output.Column[freeTotal]{
 		{Name: "nr_free_pages", Help: "free pages by the zones' counters", Get: func(r *freeTotal) output.Value { return output.Int(r.counter) }},
@@ -146,7 +146,7 @@ type freePageRow struct {
 }
 
 var freePageRecord = &output.Record[freePageRow]{
-	Type: "free-page",
+	Type: "free_page",
 	Help: "a free page with the block and the list that it is on",
 	Columns: []output.Column[freePageRow]{
 		{Name: "address", Help: "the address asked for", Get: func(r *freePageRow) output.Value { return output.Addr(r.asked) }},

@@ -26,7 +26,7 @@ func (r *lruRow) label() string {
 }
 
 var lruRecord = &output.Record[lruRow]{
-	Type: "lru-list",
+	Type: "lru_list",
 	Help: "a list of pages in the order in which they may be reclaimed",
 	Columns: []output.Column[lruRow]{
 		{Name: "list", Head: "LRU_LIST        ", Verb: "%016x", Help: "address of the list_head", Get: func(r *lruRow) output.Value { return output.Addr(r.Addr) }},
@@ -48,7 +48,7 @@ var lruRecord = &output.Record[lruRow]{
 type lruPage struct{ list, page, pages uint64 }
 
 var lruPageRecord = &output.Record[lruPage]{
-	Type: "lru-page",
+	Type: "lru_page",
 	Help: "a page, or several that were allocated as one, on a list",
 	Columns: []output.Column[lruPage]{
 		{Name: "page", Verb: "%16x", Help: "address of the first page structure", Get: func(r *lruPage) output.Value { return output.Addr(r.page) }},

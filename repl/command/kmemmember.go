@@ -127,7 +127,7 @@ type pageMembersRow struct {
 }
 
 var pageMembersRecord = &output.Record[pageMembersRow]{
-	Type: "page-members",
+	Type: "page_members",
 	Help: "members of the page structure of a page",
 	Columns: []output.Column[pageMembersRow]{
 		{Name: "page", Help: "address of the struct page", Get: func(r *pageMembersRow) output.Value { return output.Addr(r.page.Addr) }},

@@ -74,7 +74,7 @@ type nodeZoneRow struct {
 }
 
 var nodeZoneRecord = &output.Record[nodeZoneRow]{
-	Type: "node-zone",
+	Type: "node_zone",
 	Help: "a zone of a node",
 	Columns: []output.Column[nodeZoneRow]{
 		{Name: "index", Head: "ZONE  ", Verb: " %2d   ", Help: "its number in the node", Get: func(r *nodeZoneRow) output.Value { return output.Int(r.Index) }},
@@ -89,7 +89,7 @@ var nodeZoneRecord = &output.Record[nodeZoneRow]{
 }
 
 var sectionRecord = &output.Record[mm.Section]{
-	Type: "memory-section",
+	Type: "memory_section",
 	Help: "a section of physical memory, whose page structures lie in one piece",
 	Columns: []output.Column[mm.Section]{
 		{Name: "section", Head: "NR ", Verb: "%2d  ", Help: "its number", Get: func(r *mm.Section) output.Value { return output.Uint(r.Nr) }},
@@ -104,7 +104,7 @@ var sectionRecord = &output.Record[mm.Section]{
 }
 
 var memoryBlockRecord = &output.Record[mm.MemoryBlock]{
-	Type: "memory-block",
+	Type: "memory_block",
 	Help: "a block of memory that can be taken offline",
 	Columns: []output.Column[mm.MemoryBlock]{
 		{Name: "block", Head: "   MEM_BLOCK     ", Verb: " %016x ", Help: "address of its memory_block", Get: func(r *mm.MemoryBlock) output.Value { return output.Addr(r.Addr) }},

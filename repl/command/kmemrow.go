@@ -22,7 +22,7 @@ func (r *cacheRow) count(n int) output.Value {
 }
 
 var cacheRecord = &output.Record[cacheRow]{
-	Type: "slab-cache",
+	Type: "slab_cache",
 	Help: "a cache of kernel objects",
 	Columns: []output.Column[cacheRow]{
 		{Name: "cache", Head: "CACHE           ", Verb: "%016x  ", Help: "address of the kmem_cache", Get: func(r *cacheRow) output.Value { return output.Addr(r.Addr) }},
@@ -46,7 +46,7 @@ var cacheRecord = &output.Record[cacheRow]{
 
 // cacheNameRecord is a cache in the list that has names only.
 var cacheNameRecord = &output.Record[slab.Cache]{
-	Type: "slab-cache-name",
+	Type: "slab_cache_name",
 	Help: "a cache in the list of names",
 	Columns: []output.Column[slab.Cache]{
 		{Name: "cache", Verb: "%016x ", Help: "address of the kmem_cache", Get: func(c *slab.Cache) output.Value { return output.Addr(c.Addr) }},
@@ -94,7 +94,7 @@ func newObjectRow(o slab.Object) *objectRow {
 }
 
 var slabObjectRecord = &output.Record[objectRow]{
-	Type: "slab-object",
+	Type: "slab_object",
 	Help: "an object of a slab; in text, brackets mean that it is allocated",
 	Columns: []output.Column[objectRow]{
 		{Name: "object", Help: "address of the object", Get: func(r *objectRow) output.Value { return output.Addr(r.Addr) }},
@@ -150,7 +150,7 @@ func holderText(p slab.Place) string {
 
 // slabCPURecord is what a cache has for one CPU.
 var slabCPURecord = &output.Record[slab.CPU]{
-	Type: "slab-cpu",
+	Type: "slab_cpu",
 	Help: "what a cache has for one CPU",
 	Columns: []output.Column[slab.CPU]{
 		{Name: "cpu", Help: "number of the CPU", Get: func(v *slab.CPU) output.Value { return output.Int(v.CPU) }},
@@ -175,7 +175,7 @@ type slabNodeRow struct {
 }
 
 var slabNodeRecord = &output.Record[slabNodeRow]{
-	Type: "slab-node",
+	Type: "slab_node",
 	Help: "what a cache has for a NUMA node",
 	Columns: []output.Column[slabNodeRow]{
 		{Name: "address", Head: "KMEM_CACHE_NODE ", Verb: "%016x  ", Help: "address of the kmem_cache_node", Get: func(r *slabNodeRow) output.Value { return output.Addr(r.Addr) }},

@@ -47,7 +47,7 @@ var kmemHashPart = kmemPart{
 }
 
 var hugeRecord = &output.Record[mm.HugePages]{
-	Type: "huge-pages",
+	Type: "huge_pages",
 	Help: "the huge pages of one size that the kernel keeps for hugetlb",
 	Columns: []output.Column[mm.HugePages]{
 		{Name: "hstate", Head: "     HSTATE     ", Verb: "%016x  ", Help: "address of the hstate", Get: func(h *mm.HugePages) output.Value { return output.Addr(h.Addr) }},
@@ -93,7 +93,7 @@ type cpuOffset struct {
 }
 
 var cpuOffsetRecord = &output.Record[cpuOffset]{
-	Type: "cpu-offset",
+	Type: "cpu_offset",
 	Help: "where the per-CPU area of a CPU is",
 	Columns: []output.Column[cpuOffset]{
 		{Name: "cpu", Verb: "%7s: ", Help: "number of the CPU", Get: func(r *cpuOffset) output.Value { return output.Int(r.cpu) },
@@ -131,7 +131,7 @@ type pageFlagRow struct {
 }
 
 var pageFlagRecord = &output.Record[pageFlagRow]{
-	Type: "page-flag",
+	Type: "page_flag",
 	Help: "a flag of page structures; several may share a bit",
 	Columns: []output.Column[pageFlagRow]{
 		{Name: "flag", Help: "name of the enumerator", Get: func(r *pageFlagRow) output.Value { return output.String(r.Name) }},

@@ -33,7 +33,7 @@ type statRow struct {
 }
 
 var statRecord = &output.Record[statRow]{
-	Type: "memory-counter",
+	Type: "memory_counter",
 	Help: "a counter of the memory management",
 	Columns: []output.Column[statRow]{
 		{Name: "group", Help: "the array that it is in: VM_ZONE_STAT, VM_NODE_STAT, VM_NUMA_STAT, VM_EVENT_STATES; of one zone VM_STAT", Get: func(r *statRow) output.Value { return output.String(r.group) }},

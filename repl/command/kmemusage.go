@@ -40,7 +40,7 @@ func (r *usageRow) share() int64 {
 }
 
 var usageRecord = &output.Record[usageRow]{
-	Type: "memory-usage",
+	Type: "memory_usage",
 	Help: "how much memory is used for something",
 	Columns: []output.Column[usageRow]{
 		{Name: "use", Help: "what for: total_mem, free, used, shared, buffers, cached, slab, total_huge, huge_free, total_swap, swap_used, swap_free, commit_limit, committed", Get: func(r *usageRow) output.Value {

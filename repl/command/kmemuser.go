@@ -29,7 +29,7 @@ type pageMapper struct {
 const maxMappers = 64
 
 var pageUserRecord = &output.Record[pageUser]{
-	Type: "page-user",
+	Type: "page_user",
 	Help: "who uses a page, beyond what its structure says",
 	Columns: []output.Column[pageUser]{
 		{Name: "kind", Help: "file, anonymous, ksm or none", Get: func(r *pageUser) output.Value { return output.String(r.Kind.String()) }},
@@ -54,7 +54,7 @@ var pageUserRecord = &output.Record[pageUser]{
 }
 
 var pageMapperRecord = &output.Record[pageMapper]{
-	Type: "page-mapper",
+	Type: "page_mapper",
 	Help: "an area of user memory that maps a page",
 	Columns: []output.Column[pageMapper]{
 		{Name: "address", Help: "user virtual address of the page", Get: func(r *pageMapper) output.Value { return output.Addr(r.Vaddr) }},

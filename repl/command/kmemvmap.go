@@ -17,7 +17,7 @@ type vmareaRow struct {
 }
 
 var vmareaRecord = &output.Record[vmareaRow]{
-	Type: "vmap-area",
+	Type: "vmap_area",
 	Help: "an area of virtually contiguous kernel memory",
 	Columns: []output.Column[vmareaRow]{
 		{Name: "vmap_area", Head: "   VMAP_AREA    ", Verb: "%016x", Help: "address of the vmap_area", Get: func(r *vmareaRow) output.Value { return output.Addr(r.Addr) }},

@@ -75,7 +75,7 @@ var (
 )
 
 var taintsRecord = &output.Record[moduleRow]{
-	Type: "tainted-module",
+	Type: "tainted_module",
 	Help: "a module that taints the kernel",
 	Columns: []output.Column[moduleRow]{
 		{Name: "name", Head: "NAME  ", Verb: "%-4s  ", Help: "its name", Get: func(r *moduleRow) output.Value {

@@ -74,7 +74,7 @@ type perCPURow struct {
 }
 
 var perCPURecord = &output.Record[perCPURow]{
-	Type: "per-cpu variable",
+	Type: "percpu_variable",
 	Help: "a per-CPU variable and its copies",
 	Columns: []output.Column[perCPURow]{
 		{Name: "name", Help: "name of the variable", Get: func(r *perCPURow) output.Value { return output.String(r.name) }},

@@ -34,15 +34,20 @@ func (r *psRow) memory(v output.Value) output.Value {
 	return v
 }
 
-var psRecord = psTable("       TASK       ", "task", "address of the task_struct", func(r *psRow) output.Value { return output.Addr(r.task.Addr) })
+// psTask is the column of the task; in place of it -s shows the stack pointer.
+var psTask = output.Column[psRow]{Name: "task", Help: "address of the task_struct", Get: func(r *psRow) output.Value { return output.Addr(r.task.Addr) }}
+
+var psRecord = psTable("       TASK       ", psTask)
 
 // psStackRecord shows stack pointers in place of tasks (-s).
-var psStackRecord = psTable("      KSTACKP     ", "stack_pointer", "kernel stack pointer", func(r *psRow) output.Value {
+var psStackRecord = psTable("      KSTACKP     ", output.Column[psRow]{Name: "stack_pointer", Help: "kernel stack pointer", Get: func(r *psRow) output.Value {
 	return optionalAddr(r.stack) // of a task that ran, nothing says where its stack was
-})
+}}, psTask)
 
-func psTable(head, name, help string, get func(*psRow) output.Value) *output.Record[psRow] {
-	return &output.Record[psRow]{
+// psTable is the record with a column of its own, and others that only JSON has.
+func psTable(head string, column output.Column[psRow], more ...output.Column[psRow]) *output.Record[psRow] {
+	column.Head, column.Verb, column.None = head, "%^16x  ", "--"
+	r := &output.Record[psRow]{
 		Type: "task",
 		Help: "one task",
 		Columns: []output.Column[psRow]{
@@ -57,7 +62,7 @@ func psTable(head, name, help string, get func(*psRow) output.Value) *output.Rec
 			{Name: "ppid", Head: "    PPID", Verb: "%7d ", Help: "process id of the parent", Get: func(r *psRow) output.Value { return output.Int(r.ppid) }},
 			{Name: "tgid", Help: "process id of the thread group's leader", Get: func(r *psRow) output.Value { return output.Int(r.task.TGID) }},
 			{Name: "cpu", Head: "  CPU", Verb: "%3d  ", Help: "CPU it runs or last ran on", Get: func(r *psRow) output.Value { return output.Int(r.task.CPU) }},
-			{Name: name, Head: head, Verb: "%^16x  ", None: "--", Help: help, Get: get},
+			column,
 			{Name: "state", Head: " ST", Verb: "%2s  ", Help: "two letters: RU running, IN interruptible, UN uninterruptible, ID idle, ST stopped, TR traced, ZO zombie, DE dead, PA parked, WA waking, NE new",
 				Get: func(r *psRow) output.Value { return output.String(r.state) }},
 			{Name: "percent", Head: "  %MEM", Verb: "%4.1f ", Help: "share of RAM that is resident, percent", Get: func(r *psRow) output.Value { return r.memory(output.Float(r.percent)) }},
@@ -73,13 +78,15 @@ func psTable(head, name, help string, get func(*psRow) output.Value) *output.Rec
 			{Name: "kernel", Help: "whether it is a kernel thread", Get: func(r *psRow) output.Value { return output.Bool(r.task.Kernel()) }},
 		},
 	}
+	r.Columns = append(r.Columns, more...)
+	return r
 }
 
 // ps lists tasks.
 func ps(t *Target) *repl.Command {
 	return &repl.Command{
 		Name: "ps",
-		Synopsis: `[-kuGAsHS] [-y policy] [pid | task | command] ...
+		Synopsis: `[-kuGAIsHS] [-y policy] [pid | task | command] ...
 [-p | -c | -t | -a | -g | -r] [pid | task | command] ...
 [-l | -m] [-C cpu] [-kuG] [pid | task | command] ...`,
 		Summary: "list tasks",

@@ -10,7 +10,7 @@ import (
 )
 
 var ptobRecord = &output.Record[framed]{
-	Type: "address-of-page",
+	Type: "address_of_page",
 	Help: "the address of a page by its number",
 	Columns: []output.Column[framed]{
 		{Name: "page", Verb: "%x: ", Help: "page number", Get: framedNumber.Get},

@@ -16,7 +16,7 @@ import (
 type translated struct{ virtual, physical uint64 }
 
 var ptovRecord = &output.Record[translated]{
-	Type: "virtual-address",
+	Type: "virtual_address",
 	Help: "where the direct map has a physical address",
 	Columns: []output.Column[translated]{
 		{Name: "virtual", Head: "VIRTUAL           ", Verb: "%-16x  ", Help: "kernel virtual address",
@@ -33,7 +33,7 @@ type percpuAddress struct {
 }
 
 var percpuRecord = &output.Record[percpuAddress]{
-	Type: "percpu-address",
+	Type: "percpu_address",
 	Help: "where a CPU has its copy of a per-CPU offset",
 	Columns: []output.Column[percpuAddress]{
 		{Name: "offset", Help: "per-CPU offset", Get: func(p *percpuAddress) output.Value { return output.Hex(p.offset) }},

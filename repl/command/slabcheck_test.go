@@ -16,7 +16,7 @@ func TestSlabCheckTiny(t *testing.T) {
 		n, _ := last[field].(json.Number).Int64()
 		return n
 	}
-	if last["type"] != "slab-check" || number("slabs") < 500 || number("free") < 1000 || number("unread") != 0 {
+	if last["type"] != "slab_check" || number("slabs") < 500 || number("free") < 1000 || number("unread") != 0 {
 		t.Errorf("checked too little: %v", last)
 	}
 	if text, _ = tinyCheck(t, "slabcheck kmalloc-32"); !strings.HasPrefix(text, "1 caches") {

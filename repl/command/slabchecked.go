@@ -60,7 +60,7 @@ func (r *checked) names() []string {
 }
 
 var checkedRecord = &output.Record[checked]{
-	Type: "slab-check",
+	Type: "slab_check",
 	Help: "what a check looked at and how much it found",
 	Columns: []output.Column[checked]{
 		{Name: "caches", Help: "caches that were checked", Get: func(r *checked) output.Value { return output.Int(r.Caches) }},

@@ -11,7 +11,7 @@ import (
 )
 
 var ruleRecord = &output.Record[rules.Rule]{
-	Type: "slab-rule",
+	Type: "slab_rule",
 	Help: "something that must hold in a sound allocator",
 	Columns: []output.Column[rules.Rule]{
 		{Name: "rule", Head: "RULE                     ", Verb: "%-24s ", Help: "name of the rule, as in findings", Get: func(r *rules.Rule) output.Value { return output.String(r.ID) }},
@@ -21,7 +21,7 @@ var ruleRecord = &output.Record[rules.Rule]{
 }
 
 var findingRecord = &output.Record[findingRow]{
-	Type: "slab-finding",
+	Type: "slab_finding",
 	Help: "a place where the allocator contradicts itself",
 	Columns: []output.Column[findingRow]{
 		{Name: "rule", Help: "the rule that is broken; see -l", Get: func(f *findingRow) output.Value { return output.String(f.Rule.ID) }},

@@ -34,7 +34,7 @@ func (r *trackRow) place(addr uint64) string {
 }
 
 var trackRecord = &output.Record[trackRow]{
-	Type: "slab-track",
+	Type: "slab_track",
 	Help: "who allocated or freed an object last",
 	Columns: []output.Column[trackRow]{
 		{Name: "object", Help: "address of the object", Get: func(r *trackRow) output.Value { return output.Addr(r.object.Addr) }},

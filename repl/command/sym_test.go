@@ -42,3 +42,17 @@ func TestSymPerCPU(t *testing.T) {
 		t.Errorf("%#x: %+v, %v", addr+8, s, ok)
 	}
 }
+
+// A name that does not exist is answered with names like it, as far as there are
+// any; without debug info with that.
+func TestAlternatives(t *testing.T) {
+	for line, want := range map[string]string{
+		"rd schedule_timeout_un":  "rd: schedule_timeout_un is neither an address nor a symbol; symbols like it: schedule_timeout_uninterruptible",
+		"dis linux_proc_bann":     "symbols like it: linux_proc_banner",
+		"vtop zzz_no_such_symbol": "vtop: zzz_no_such_symbol is neither an address nor a symbol\n",
+	} {
+		if got := tinyFailure(t, line); !strings.Contains(got, want) {
+			t.Errorf("%s: %q", line, got)
+		}
+	}
+}

@@ -156,20 +156,22 @@ func formatBytes(n uint64) string {
 func sys(t *Target) *repl.Command {
 	return &repl.Command{
 		Name:     "sys",
-		Synopsis: "[-t | -i]\n-c [name | number] ...",
+		Synopsis: "[-t | -i | config]\n-c [name | number] ...",
 		Summary:  "show what describes the whole system",
 		Detail: `
 Name, clock, load, memory and processors of the system, and why it went down.
 PANIC is what the kernel said last; CAUSE, where there is one, the headline of the
 report that led to it: the warning behind panic_on_warn, the oops behind "Fatal
-exception". Without debug info it shows what the dump itself says.`,
+exception". Without debug info it shows what the dump itself says.
+
+"sys config" shows how the kernel was configured, if it was built with IKCONFIG.`,
 		Options: []repl.Option{
 			{Name: "t", Help: "show the taint mask"},
 			{Name: "i", Help: "show the strings that the firmware gave (DMI)"},
 			{Name: "c", Help: "show the system calls, all or those named, with where they are defined"},
 		},
 		Examples: []repl.Example{{Line: "sys -c mmap", Help: "System calls whose name contains mmap."}},
-		Records:  []output.Describer{sysRecord, taintRecord, dmiRecord, syscallRecord},
+		Records:  []output.Describer{sysRecord, taintRecord, dmiRecord, syscallRecord, configRecord},
 		Run: func(ctx context.Context, c *repl.Call) error {
 			switch {
 			case c.Has("t"):
@@ -178,6 +180,10 @@ exception". Without debug info it shows what the dump itself says.`,
 				return sysDMI(t, c)
 			case c.Has("c"):
 				return sysCalls(ctx, t, c)
+			case len(c.Args) == 1 && c.Args[0] == "config":
+				return sysConfig(t, c)
+			case len(c.Args) > 0:
+				return c.Usage("what is %s?", strings.Join(c.Args, " "))
 			}
 			return runSys(ctx, t, c)
 		},

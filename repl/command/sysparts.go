@@ -55,6 +55,47 @@ func sysDMI(t *Target, c *repl.Call) error {
 	return err
 }
 
+// configRow is one option of the kernel's configuration.
+type configRow struct {
+	name  string
+	value string // "n" if it is not set
+}
+
+var configRecord = &output.Record[configRow]{
+	Type: "config",
+	Help: "one option of the kernel's configuration",
+	Columns: []output.Column[configRow]{
+		{Name: "name", Help: "the option", Get: func(r *configRow) output.Value { return output.String(r.name) }},
+		{Name: "value", Help: "its value; n if it is not set", Get: func(r *configRow) output.Value { return output.String(r.value) }},
+	},
+}
+
+// sysConfig shows the configuration: the file itself, its options in JSON.
+func sysConfig(t *Target, c *repl.Call) error {
+	k, err := t.kernel()
+	if err != nil {
+		return err
+	}
+	text, err := sysinfo.ReadConfig(k)
+	if !c.Out.JSON() {
+		c.Out.Print(string(text))
+		return err
+	}
+	for line := range strings.Lines(string(text)) {
+		line = strings.TrimSpace(line)
+		var r configRow
+		if unset, ok := strings.CutSuffix(line, " is not set"); ok {
+			r = configRow{strings.TrimPrefix(unset, "# "), "n"}
+		} else if name, value, ok := strings.Cut(line, "="); ok && !strings.HasPrefix(line, "#") {
+			r = configRow{name, value}
+		} else {
+			continue
+		}
+		configRecord.Emit(c.Out, &r)
+	}
+	return err
+}
+
 // syscallRow is one entry of the system call table.
 type syscallRow struct {
 	number int
@@ -132,6 +173,9 @@ func (r *syscallRow) wanted(args []string) bool {
 
 // syscallTable is where the table is and how many entries it has.
 func syscallTable(k *kernel.Kernel) (addr uint64, count int, err error) {
+	if k.Info == nil {
+		return 0, 0, kernel.ErrNoDebugInfo
+	}
 	addr, ok := k.Symbol("sys_call_table")
 	if !ok {
 		return 0, 0, errors.New("this kernel has no sys_call_table")

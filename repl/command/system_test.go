@@ -30,7 +30,9 @@ func TestSys(t *testing.T) {
 	if !strings.Contains(text, " 30  __x64_sys_shmat") || !strings.Contains(text, "ipc/shm.c: ") {
 		t.Errorf("sys -c 30: %q", text)
 	}
-	tinyFailure(t, "sys -c no_such_call")
+	for _, line := range []string{"sys -c no_such_call", "sys config", "sys nonsense"} {
+		tinyFailure(t, line)
+	}
 }
 
 func TestContext(t *testing.T) {

@@ -1,8 +1,10 @@
 package command
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/kdive/kdive"
@@ -122,24 +124,48 @@ func (t *Target) address(text string) (uint64, error) {
 	return t.splitFunction(text)
 }
 
+// maxAlternatives is how many names an error offers for one that does not exist.
+const maxAlternatives = 5
+
+// withAlternatives is err with the shortest of the names.
+func withAlternatives(err error, names []string) error {
+	if len(names) == 0 {
+		return err
+	}
+	slices.SortFunc(names, func(a, b string) int { return cmp.Or(len(a)-len(b), strings.Compare(a, b)) })
+	names = slices.Compact(names)
+	more := ""
+	if len(names) > maxAlternatives {
+		names, more = names[:maxAlternatives], " ..."
+	}
+	return fmt.Errorf("%w; symbols like it: %s%s", err, strings.Join(names, " "), more)
+}
+
 // splitFunction is the address of a function that has the name in the source and
 // another one in the symbol table, because the compiler took a part of it away or
 // changed its arguments (finish_task_switch.isra.0).
 func (t *Target) splitFunction(name string) (uint64, error) {
 	err := fmt.Errorf("%s is neither an address nor a symbol", name)
 	k, kerr := t.kernel()
-	if kerr != nil || strings.Contains(name, ".") {
+	if kerr != nil {
 		return 0, err
 	}
+	if k.Info == nil {
+		return 0, fmt.Errorf("%w: %w", err, kernel.ErrNoDebugInfo)
+	}
 	var found []kernel.Symbol
+	var like []string
 	for s := range k.ImageSymbols() {
+		if len(s.Name) > len(name) && strings.Contains(s.Name, name) {
+			like = append(like, s.Name)
+		}
 		if len(s.Name) > len(name) && s.Name[:len(name)] == name && debuginfo.CrashName(s.Name) == name {
 			found = append(found, s)
 		}
 	}
 	switch len(found) {
 	case 0:
-		return 0, err
+		return 0, withAlternatives(err, like)
 	case 1:
 		return found[0].Addr, nil
 	}

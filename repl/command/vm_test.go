@@ -18,7 +18,7 @@ ffff9b6d00867580     400000     401000     71 /bin/busybox
 `) || !strings.HasSuffix(text, "ffff9b6d00867300 7ffdb51fd000 7ffdb51fe000  40075 \n") || len(rows) != 11 {
 		t.Errorf("%s%v", text, rows)
 	}
-	if r := rows[0]; r["type"] != "memory" || fmt.Sprintf("%v %v", r["rss"], r["total"]) != "1732 2256" || r["pgd"] != "0xffff9b6d0087a000" {
+	if r := rows[0]; r["type"] != "vm" || fmt.Sprintf("%v %v", r["rss"], r["total"]) != "1732 2256" || r["pgd"] != "0xffff9b6d0087a000" {
 		t.Errorf("%v", r)
 	}
 	if r := rows[1]; r["type"] != "vm_area" || r["path"] != "/bin/busybox" || r["start"] != "0x400000" || fmt.Sprint(r["offset"]) != "0" || r["flag_names"].([]any)[0] != "READ" {

@@ -34,7 +34,7 @@ func (r *memoryRow) number(get func(*task.Memory) uint64) output.Value {
 }
 
 var memoryRecord = &output.Record[memoryRow]{
-	Type: "memory",
+	Type: "vm",
 	Help: "the address space of a task",
 	Columns: append(taskColumns(func(r *memoryRow) *task.Task { return r.task }), []output.Column[memoryRow]{
 		{Name: "mm", Help: "address of its mm_struct, null if it has none", Get: func(r *memoryRow) output.Value { return optionalAddr(r.mm) }},
