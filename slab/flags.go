@@ -10,6 +10,10 @@ type Flags struct {
 	StoreUser uint64 // SLAB_STORE_USER: users are tracked, full slabs are on a list
 	ByRCU     uint64 // SLAB_TYPESAFE_BY_RCU
 	Kmalloc   uint64 // SLAB_KMALLOC
+
+	// SLAB's own (mm/slab.c): where the indexes of free objects are.
+	ObjFreelist uint64 // CFLGS_OBJFREELIST_SLAB: in a free object
+	OffSlab     uint64 // CFLGS_OFF_SLAB: in an object of their own
 }
 
 // flagNeeds are the numbers of the flags' bits since 6.9; before, masks were
@@ -45,5 +49,8 @@ func loadFlags(k kernel.View) Flags {
 		StoreUser: mask(n.StoreUser, 0x10000),
 		ByRCU:     mask(n.ByRCU, 0x80000),
 		Kmalloc:   mask(n.Kmalloc, 0x1000),
+
+		ObjFreelist: 0x40000000,
+		OffSlab:     0x80000000,
 	}
 }

@@ -10,15 +10,14 @@ import (
 type needs struct {
 	*slab.Needs
 
-	Reciprocal kernel.Field `need:"?kmem_cache.reciprocal_size|kmem_cache.reciprocal_buffer_size"`
-	Refcount   kernel.Field `need:"?kmem_cache.refcount"`
-	Align      kernel.Field `need:"?kmem_cache.align"`
-	Ctor       kernel.Field `need:"?kmem_cache.ctor"`
-	RandomSeq  kernel.Field `need:"?kmem_cache.random_seq"`
-
 	PageRefs kernel.Field `need:"?page._refcount"`
 	RCUHead  kernel.Field `need:"?slab.rcu_head|page.rcu_head"`
 	RCUFunc  kernel.Field `need:"?callback_head.func"`
+
+	// An array by object, whose owner is charged for it: a pointer with flags in
+	// its lowest bits.
+	Owners     kernel.Field `need:"?slab.obj_exts|slab.memcg_data|page.obj_cgroups"`
+	OwnersSize kernel.Size  `need:"?slabobj_ext"`
 
 	NodeCache kernel.Sym `need:"?kmem_cache_node"`
 	CacheSelf kernel.Sym `need:"?kmem_cache"`
@@ -39,9 +38,6 @@ type needs struct {
 type subNeeds struct {
 	*slab.SLUBNeeds
 
-	Min        kernel.Field `need:"?kmem_cache.min.x"`
-	MinPartial kernel.Field `need:"?kmem_cache.min_partial"`
-
 	CPUTid kernel.Field `need:"?kmem_cache_cpu.tid"`
 	Behind kernel.Field `need:"?slab.slabs|page.pages"`
 
@@ -58,9 +54,6 @@ type salNeeds struct {
 
 	CacheLimit kernel.Field `need:"?kmem_cache.limit"`
 	CacheBatch kernel.Field `need:"?kmem_cache.batchcount"`
-	Colour     kernel.Field `need:"?kmem_cache.colour"`
-	ColourOff  kernel.Field `need:"?kmem_cache.colour_off"`
-	FreeSize   kernel.Field `need:"?kmem_cache.freelist_size"`
 
 	Limit kernel.Field `need:"array_cache.limit"`
 	Batch kernel.Field `need:"?array_cache.batchcount"`

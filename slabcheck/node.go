@@ -82,6 +82,28 @@ func (c *cacheCheck) nodes() {
 	}
 }
 
+// untracked checks that the list of full slabs is empty where it is not used.
+func (c *cacheCheck) untracked(id int, node uint64) {
+	f := &c.sub.Full
+	if !f.Present() {
+		return
+	}
+	next, prev, err := c.lists.Read(f.At(node))
+	if err != nil {
+		c.cannot(err)
+		return
+	}
+	if head := f.At(node); next != head || prev != head {
+		x := rules.New(rules.ListKind, "the list of full slabs of node %d is not empty, and not used without SLAB_STORE_USER", id)
+		x.Node, x.At, x.Member, x.Offset = id, head, f.Path, f.Offset
+		x.Found, x.Expected = rules.Word(next, 8), rules.Word(head, 8)
+		if next == head {
+			x.At, x.Found = c.lists.Prev.At(head), rules.Word(prev, 8)
+		}
+		c.add(x)
+	}
+}
+
 // nodeList checks a list of slabs of a node and returns its length, -1 if that is
 // not known.
 func (c *cacheCheck) nodeList(id int, node uint64, f *kernel.Field, kind roleKind) int {

@@ -2,6 +2,7 @@ package slabcheck
 
 import (
 	"github.com/kdive/kdive/kernel"
+	"github.com/kdive/kdive/slab"
 	"github.com/kdive/kdive/slabcheck/rules"
 )
 
@@ -83,4 +84,48 @@ func (c *cacheCheck) tailWord(s *slabRec, order int) uint64 {
 		return ^uint64(int64(c.n.PageSize)<<order-1) | 1
 	}
 	return s.Addr | 1
+}
+
+// ownerFlags are the bits of the pointer to the array of owners that are flags.
+const ownerFlags = 7
+
+// owners checks the array of owners of a slab's objects: an allocated object
+// that has an entry for each, or a part of the slab.
+func (c *cacheCheck) owners(s *slabRec) {
+	f := &c.n.Owners
+	if !f.Present() {
+		return
+	}
+	v, err := f.Uint(c.k, s.Addr)
+	at := v &^ ownerFlags
+	if err != nil || at == 0 || at-s.Base < uint64(kernel.PageSize)<<max(0, c.orderOf(s)) {
+		return
+	}
+	bad := func(text string, args ...any) {
+		x := rules.New(rules.SlabOwners, text, args...)
+		x.Slab, x.At, x.Member, x.Offset, x.Found = s.Slab, f.At(s.Addr), f.Path, f.Offset, rules.Word(v, 8)
+		c.add(x)
+	}
+	o, ok := c.m.Find(at)
+	if !ok {
+		if err := c.pageMissing(at); err != nil {
+			c.cannot(err)
+			return
+		}
+		var b [8]byte
+		if c.k.Read(b[:], at) != nil || at%kernel.PageSize != 0 {
+			bad("the owners of the objects of slab %#x are at %#x, which is no object", s.Addr, at)
+		}
+		return // kmalloc takes large ones from the page allocator
+	}
+	state, place, _ := o.State()
+	each := int64(max(8, c.n.OwnersSize))
+	switch {
+	case o.Index < 0 || o.Offset != 0:
+		bad("the owners of the objects of slab %#x are at %#x, inside of an object of %s", s.Addr, at, o.Slab.Cache.Name)
+	case state == slab.Free:
+		bad("the owners of the objects of slab %#x are object %#x of %s, which is free (%v)", s.Addr, at, o.Slab.Cache.Name, place)
+	case o.Slab.Cache.ObjectSize < int64(s.Objects)*each:
+		bad("the owners of %d objects of slab %#x are an object of %s", s.Objects, s.Addr, o.Slab.Cache.Name)
+	}
 }

@@ -10,74 +10,6 @@ import (
 	"github.com/kdive/kdive/value"
 )
 
-// Flags of SLAB that are nowhere declared (mm/slab.c).
-const (
-	objFreelist = 0x40000000 // CFLGS_OBJFREELIST_SLAB: the indexes are in a free object
-	offSlab     = 0x80000000 // CFLGS_OFF_SLAB: they are an object of their own
-)
-
-// salFields checks SLAB's sizes.
-func (c *cacheCheck) salFields(buf []byte, size uint64) {
-	n := &c.sal
-	num, order := n.Num.In(buf)&0xffffffff, n.Order.In(buf)&0xffffffff
-	if order > 20 {
-		c.add(c.member(rules.CacheOrder, &n.Order, buf, "slabs have 2^%d pages", order))
-		return
-	}
-	room := uint64(kernel.PageSize) << order
-	index := uint64(max(1, n.Index))
-	each := size
-	if c.Flags&(objFreelist|offSlab) == 0 {
-		each += index
-	}
-	if want := room / each; num != want {
-		c.add(c.member(rules.CacheOrder, &n.Num, buf, "slabs of 2^%d pages have %d objects of %d bytes", order, num, size).Expect(want))
-	}
-	c.colours(buf, room%each)
-	if n.FreeSize.Present() {
-		if v := n.FreeSize.In(buf) & 0xffffffff; v != num*index {
-			c.add(c.member(rules.CacheSize, &n.FreeSize, buf, "the array of free objects has %d bytes for %d objects", v, num).Expect(num * index))
-		}
-	}
-}
-
-// colours checks by how much the objects of one slab may be shifted against
-// those of another: what is left, in steps of a cache line or the alignment.
-func (c *cacheCheck) colours(buf []byte, left uint64) {
-	n := &c.sal
-	if !n.Colour.Present() || !n.ColourOff.Present() || !c.n.Align.Present() || c.common.colourOff == 0 {
-		return
-	}
-	step := n.ColourOff.In(buf) & 0xffffffff
-	want := max(c.common.colourOff, c.n.Align.In(buf)&0xffffffff)
-	if step != want {
-		c.add(c.member(rules.CacheSize, &n.ColourOff, buf, "slabs are shifted by %d bytes", step).Expect(want))
-		return
-	}
-	if v := n.Colour.In(buf); v != left/step {
-		c.add(c.member(rules.CacheSize, &n.Colour, buf, "%d shifts of %d bytes where %d bytes are left", v, step, left).Expect(left / step))
-	}
-}
-
-// usualColour is the step that most caches have.
-func (ck *checker) usualColour() uint64 {
-	if ck.slub || !ck.sal.ColourOff.Present() {
-		return 0
-	}
-	count := map[uint64]int{}
-	best := uint64(0)
-	for _, c := range ck.caches {
-		v, err := ck.sal.ColourOff.Uint(ck.k, c.Addr)
-		if err != nil {
-			continue
-		}
-		if count[v]++; count[v] > count[best] {
-			best = v
-		}
-	}
-	return best
-}
-
 // arrays checks the array caches of CPUs and nodes.
 func (c *cacheCheck) arrays() {
 	for _, cpu := range c.cpus {
@@ -296,11 +228,7 @@ func (c *cacheCheck) slabMemory(s *slabRec, here reporter) (sound bool) {
 	start := s.First() - uint64(c.Layout().Lead)
 	off := start - s.Base
 	end := off + uint64(s.Objects)*uint64(c.Size)
-	step := uint64(0)
-	if n.ColourOff.Present() {
-		v, _ := n.ColourOff.Uint(c.k, c.Addr)
-		step = v & 0xffffffff
-	}
+	step := c.shape.Colour(c.Cache)
 	if start < s.Base || end > room || step > 0 && off%step != 0 {
 		f := here(rules.SlabMem, &n.SMem, start, 8, "the objects of slab %#x begin at %#x, at %d bytes of %d", s.Addr, start, int64(off), room)
 		if off != 0 && room-uint64(s.Objects)*uint64(c.Size) < max(step, 1) {
@@ -317,7 +245,7 @@ func (c *cacheCheck) slabMemory(s *slabRec, here reporter) (sound bool) {
 		return f
 	}
 	switch {
-	case c.Flags&objFreelist != 0:
+	case c.Flags&c.flags.ObjFreelist != 0:
 		if list == 0 && s.Inuse == s.Objects {
 			return true
 		}
@@ -327,7 +255,7 @@ func (c *cacheCheck) slabMemory(s *slabRec, here reporter) (sound bool) {
 			return false
 		}
 		c.keeper(s, i, bad)
-	case c.Flags&offSlab != 0:
+	case c.Flags&c.flags.OffSlab != 0:
 		o, ok := c.m.Find(list)
 		state, place := slab.Unknown, slab.Place{}
 		if ok {

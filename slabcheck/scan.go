@@ -23,14 +23,6 @@ type slabRec struct {
 	pending bool // it waits for RCU to be freed
 }
 
-// stray is a page that is marked as a slab's and names no cache.
-type stray struct {
-	addr, pfn, cache uint64
-	objects, inuse   int
-	tails            int
-	next, prev       uint64 // its links
-}
-
 // scanBlock is how many page frames are looked at at once: a multiple of the
 // largest slab, so that no slab lies across.
 const scanBlock = 1 << 16
@@ -128,18 +120,6 @@ func (ck *checker) scan(ctx context.Context) error {
 	})
 }
 
-func (ck *checker) newStray(p *slab.Page) stray {
-	s := stray{addr: p.Addr, pfn: p.PFN, cache: p.Cache, tails: p.Tails}
-	at := ck.n.SlabList.Offset
-	if at >= 0 && at+16 <= int64(len(p.Raw)) {
-		s.next, s.prev = binary.LittleEndian.Uint64(p.Raw[at:]), binary.LittleEndian.Uint64(p.Raw[at+8:])
-	}
-	if ck.slub {
-		s.objects, s.inuse = int(ck.sub.Objects.In(p.Raw)), int(ck.sub.Inuse.In(p.Raw))
-	}
-	return s
-}
-
 // waitsForRCU reports whether the slab was given back and waits for readers: it
 // is out of all counters, and a callback lies over its links.
 func (ck *checker) waitsForRCU(p *slab.Page) bool {
@@ -158,11 +138,10 @@ func (ck *checker) waitsForRCU(p *slab.Page) bool {
 type common struct {
 	refs          int32
 	haveRefs      bool
-	partialFlag   bool   // slabs on partial lists are flagged
-	partialFrozen bool   // slabs on CPUs' partial lists are frozen
-	tids          bool   // transaction numbers of CPUs end in the CPU's number
-	colourOff     uint64 // SLAB: by how much slabs are shifted
-	masks         bool   // pages that follow a first one have a mask for its address
+	partialFlag   bool // slabs on partial lists are flagged
+	partialFrozen bool // slabs on CPUs' partial lists are frozen
+	tids          bool // transaction numbers of CPUs end in the CPU's number
+	masks         bool // pages that follow a first one have a mask for its address
 }
 
 // vote asks the majority.
@@ -182,7 +161,6 @@ func (ck *checker) vote() {
 	}
 	ck.common.masks = ck.usesMasks()
 	ck.trustZones()
-	ck.common.colourOff = ck.usualColour()
 	ck.common.tids = ck.slub && ck.tidsTell()
 	flagged, frozen, partial, kept := 0, 0, 0, 0
 	for _, c := range ck.caches {

@@ -1,11 +1,12 @@
 // Package slabcheck looks for contradictions in the kernel's object allocators.
 //
-// A sound allocator obeys rules (package rules): free lists end, counters count, links
-// agree in both directions, red zones are whole. Check goes through all of them
-// for all caches, in parallel, and reports each breach as a rules.Finding with what is
-// in memory, what should be there, and how sure it is; one broken slab never
-// stops the next. The package knows SLUB and SLAB as package slab reads them, and
-// nothing of what objects mean, of stacks, nor of text. Start from Check.
+// Check goes through all caches, in parallel, and reports each breach of a rule as a
+// rules.Finding with what is in memory, what should be there, and how sure it is; one
+// broken slab never stops the next. Here are the slabs that pages show, who holds them,
+// and what counts them. What can be told apart from that has packages of its own: rules
+// is the vocabulary, shape the members of a cache, chain lists that break, poison what
+// is written around objects. All of them know SLUB and SLAB as package slab reads them,
+// and nothing of what objects mean, of stacks, nor of text. Start from Check.
 package slabcheck
 
 import (
@@ -13,15 +14,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime"
 	"slices"
 	"sync"
 
-	"github.com/kdive/kdive/mapped"
 	"github.com/kdive/kdive/slab"
 	"github.com/kdive/kdive/slabcheck/chain"
 	"github.com/kdive/kdive/slabcheck/poison"
 	"github.com/kdive/kdive/slabcheck/rules"
+	"github.com/kdive/kdive/slabcheck/shape"
 )
 
 // Options of Check.
@@ -90,18 +90,18 @@ func Check(ctx context.Context, k slab.Memory, m *slab.Model, opt Options) (*Rep
 
 // checker is one run of Check.
 type checker struct {
-	k         slab.Memory
-	m         *slab.Model
-	lists     *chain.Lists
-	opt       Options
-	slub      bool
-	n         needs
-	sub       subNeeds
-	sal       salNeeds
-	extraNeed extraNeeds
-	flags     slab.Flags
-	written   *poison.Kernel
-	cpus      []int
+	k       slab.Memory
+	m       *slab.Model
+	lists   *chain.Lists
+	opt     Options
+	slub    bool
+	n       needs
+	sub     subNeeds
+	sal     salNeeds
+	flags   slab.Flags
+	shape   *shape.Kernel
+	written *poison.Kernel
+	cpus    []int
 
 	caches  []*cacheCheck
 	byCache map[*slab.Cache]*cacheCheck
@@ -163,7 +163,6 @@ func (ck *checker) load() error {
 	if ck.lists, err = chain.NewLists(ck.k); err != nil {
 		return fmt.Errorf("slabcheck: %w", err)
 	}
-	_ = ck.k.Bind(&ck.extraNeed) // all optional
 	ck.flags = ck.m.Flags()
 	if ck.cpus, err = ck.k.PossibleCPUs(); err != nil {
 		return fmt.Errorf("slabcheck: %w", err)
@@ -171,6 +170,7 @@ func (ck *checker) load() error {
 	if len(ck.cpus) == 0 {
 		return errors.New("slabcheck: the kernel has no CPUs")
 	}
+	ck.shape = shape.New(ck.k, ck.m)
 	ck.written = poison.New(ck.k, ck.m, ck.cpus[len(ck.cpus)-1])
 	ck.byCache = map[*slab.Cache]*cacheCheck{}
 	list, _ := ck.m.Caches()
@@ -218,56 +218,6 @@ func (ck *checker) progress(done, total int) {
 	if ck.opt.Progress != nil {
 		ck.opt.Progress(done, total)
 	}
-}
-
-// parallel runs do for 0 to n-1 on all processors.
-func (ck *checker) parallel(ctx context.Context, n int, do func(i int)) error {
-	var wg sync.WaitGroup
-	var mu sync.Mutex
-	var failed error
-	var panicked any
-	next := 0
-	take := func() (int, bool) {
-		mu.Lock()
-		defer mu.Unlock()
-		if next >= n || failed != nil || ctx.Err() != nil {
-			return 0, false
-		}
-		next++
-		return next - 1, true
-	}
-	for range min(n, runtime.GOMAXPROCS(0)) {
-		wg.Go(func() {
-			// A panic goes on in the caller's goroutine, where it ends one command
-			// and not the session.
-			defer func() {
-				if p := recover(); p != nil {
-					mu.Lock()
-					panicked, failed = p, errors.New("panic")
-					mu.Unlock()
-				}
-			}()
-			err := mapped.Guard(func() error {
-				for i, ok := take(); ok; i, ok = take() {
-					do(i)
-				}
-				return nil
-			})
-			if err != nil {
-				mu.Lock()
-				failed = err
-				mu.Unlock()
-			}
-		})
-	}
-	wg.Wait()
-	if panicked != nil {
-		panic(panicked)
-	}
-	if failed == nil {
-		failed = ctx.Err()
-	}
-	return failed
 }
 
 // report puts the findings in order.

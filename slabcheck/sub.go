@@ -132,7 +132,7 @@ func (c *cacheCheck) objectsOf(s *slabRec) (int, bool) {
 // usual one if the number of objects is that of it, else the one that the pages
 // that follow fit, or else the number of objects.
 func (c *cacheCheck) orderOf(s *slabRec) int {
-	orders := c.orders()
+	orders := c.shape.Orders(c.Cache)
 	byTails, byObjects := -1, -1
 	for _, o := range orders {
 		if byTails < 0 && s.tails == 1<<o-1 {
@@ -149,19 +149,6 @@ func (c *cacheCheck) orderOf(s *slabRec) int {
 		return byObjects
 	}
 	return byTails
-}
-
-// orders are the orders that slabs of the cache may have.
-func (c *cacheCheck) orders() []int {
-	list := []int{max(0, min(c.Order, 20))}
-	if c.slub && c.sub.Min.Present() {
-		if v, err := c.sub.Min.Uint(c.k, c.Addr); err == nil && v>>16&0xffff <= 10 {
-			for o := c.Order - 1; o >= int(v>>16&0xffff); o-- {
-				list = append(list, o)
-			}
-		}
-	}
-	return list
 }
 
 type reporter func(r *rules.Rule, m *kernel.Field, v uint64, size int, text string, args ...any) rules.Finding
