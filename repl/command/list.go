@@ -176,7 +176,7 @@ func (t *Target) planList(c *repl.Call) (*listPlan, error) {
 	}
 	if len(operands) == 2 && !c.Has("o") {
 		// The offset may stand in front of the start, without -o, or behind it.
-		if strings.Contains(operands[1], ".") && !isExpression(operands[1]) {
+		if strings.Contains(operands[1], ".") && !strings.Contains(operands[0], ".") && !isExpression(operands[1]) {
 			operands[0], operands[1] = operands[1], operands[0]
 		}
 		if p.offset, err = t.offset(operands[0]); err != nil {
@@ -189,6 +189,9 @@ func (t *Target) planList(c *repl.Call) (*listPlan, error) {
 	}
 	if p.start, err = t.address(operands[0]); err != nil {
 		return nil, err
+	}
+	if p.start == 0 {
+		return nil, errors.New("the start address is null")
 	}
 	if text, ok := c.Value("e"); ok {
 		if p.end, err = t.address(text); err != nil {

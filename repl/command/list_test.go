@@ -34,7 +34,11 @@ func TestList(t *testing.T) {
 	if got := tinyText(t, "list task_struct.real_parent ffff9b6d0096e900 -s task_struct.pid"); !strings.Contains(got, "  pid = 1,\n") {
 		t.Errorf("chain of parents: %q", got)
 	}
-	for _, line := range []string{"list", "list -H no_such", "list -H -h init_task", "list 1234", "list -H modules -s no_such_struct", "list -O 8 init_task", "list -r init_task"} {
+	// A member of a variable is an address, also beside an offset.
+	if got := tinyText(t, "list task_struct.tasks -H init_task.tasks"); strings.Count(got, "\n") != len(rows)-1 {
+		t.Errorf("-H init_task.tasks: %d lines, not %d", strings.Count(got, "\n"), len(rows)-1)
+	}
+	for _, line := range []string{"list 0", "list -H init_task.no_such", "list", "list -H no_such", "list -H -h init_task", "list 1234", "list -H modules -s no_such_struct", "list -O 8 init_task", "list -r init_task"} {
 		tinyFailure(t, line)
 	}
 }

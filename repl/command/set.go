@@ -42,7 +42,7 @@ func newSetting(v repl.Variable) *setting {
 // without are variables of crash that stand for something kdive does not have.
 // Scripts set them, so that they are accepted with a remark.
 var without = map[string]bool{"refresh": true, "console": true, "debug": true, "core": true, "edit": true,
-	"unwind": true, "redzone": true, "zero_excluded": true}
+	"unwind": true, "redzone": true, "zero_excluded": true, "gdb": true, "scope": true}
 
 // set shows and changes variables of the session.
 func set(t *Target) *repl.Command {

@@ -90,8 +90,9 @@ func (t *Target) style(c *repl.Call) value.Style {
 	return s
 }
 
-// address reads an operand that is an address: a hexadecimal number, a symbol,
-// either plus or minus a number, or a C expression in parentheses.
+// address reads an operand that is an address: a hexadecimal number, a symbol or
+// a member of one, either plus or minus a number, or a C expression in
+// parentheses.
 func (t *Target) address(text string) (uint64, error) {
 	if isExpression(text) {
 		return t.expressionAddress(text)
@@ -119,6 +120,11 @@ func (t *Target) address(text string) (uint64, error) {
 	if t.Symbols != nil {
 		if a, ok := t.Symbols.Symbol(text); ok {
 			return a, nil
+		}
+		if variable, _, dotted := strings.Cut(text, "."); dotted {
+			if _, ok := t.Symbols.Symbol(variable); ok {
+				return t.expressionAddress(text)
+			}
 		}
 	}
 	return t.splitFunction(text)
