@@ -10,7 +10,7 @@ import (
 // IndexOptions of Index.
 type IndexOptions struct {
 	Cache    string // where to keep unpacked kernels and indexes; see find.NewCache
-	Share    bool   // let other users read the index
+	Share    bool   // for all users to read, in find.SharedCache unless Cache or $KDIVE_CACHE say otherwise
 	Progress find.Progress
 }
 
@@ -18,6 +18,9 @@ type IndexOptions struct {
 // anew even if there is one.
 func Index(ctx context.Context, vmlinux string, opt IndexOptions) error {
 	cache := find.NewCache(opt.Cache)
+	if opt.Share {
+		cache = find.NewPublicCache(opt.Cache)
+	}
 	res, err := find.Named(ctx, vmlinux, find.Request{Cache: cache, Progress: opt.Progress})
 	if err != nil {
 		return err

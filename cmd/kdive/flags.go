@@ -37,8 +37,9 @@ input; "help" lists them.
   --version            print the version and exit
   -h, --help           print this and exit
 
-"kdive index" builds the index of the debug info ahead of time, with --share
-readable for other users. A file of that name is ./index.
+"kdive index" builds the index of the debug info ahead of time, with --share for
+all users: in /var/cache/kdive, where kdive always looks, too, unless --cache or
+$KDIVE_CACHE name another directory. A file of that name is ./index.
 
 Exit status: 0 if all commands succeeded, 1 if one failed, 2 for bad usage or if
 the dump could not be opened.

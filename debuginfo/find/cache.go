@@ -19,6 +19,7 @@ const SharedCache = "/var/cache/kdive"
 type Cache struct {
 	Own    string // written and read; "" if there is none
 	Shared string // only read; "" for none
+	Public bool   // what is written to Own is for all users to read
 	ownErr error  // why there is no Own
 }
 
@@ -46,6 +47,17 @@ func NewCache(option string) Cache {
 	return c
 }
 
+// NewPublicCache is a cache to fill for all users: that of NewCache, but with
+// SharedCache, where all look, in place of the user's home.
+func NewPublicCache(option string) Cache {
+	if option == "" && os.Getenv("KDIVE_CACHE") == "" {
+		option = SharedCache
+	}
+	c := NewCache(option)
+	c.Public = true
+	return c
+}
+
 // Readable lists the directories in which to look for files of one kind, the
 // user's own first. They need not exist. Whoever opens a file there uses
 // trust.Open.
@@ -60,7 +72,8 @@ func (c Cache) Readable(kind string) []string {
 }
 
 // Writable is the user's own directory for files of one kind, made if need be
-// for the user alone. It is an error if others could write to it.
+// for the user alone, or for all to read if the cache is public. It is an error
+// if others could write to it.
 func (c Cache) Writable(kind string) (string, error) {
 	if c.Own == "" {
 		return "", fmt.Errorf("no cache directory: %w; name one with --cache or KDIVE_CACHE",
@@ -72,11 +85,23 @@ func (c Cache) Writable(kind string) (string, error) {
 		if err == nil {
 			err = trust.Dir(d)
 		}
+		if err == nil && c.Public {
+			err = allow(d, 0o055)
+		}
 	}
 	if err != nil {
 		return "", fmt.Errorf("cache directory: %w; name another with --cache or KDIVE_CACHE", err)
 	}
 	return dir, nil
+}
+
+// allow adds permissions to a file or directory of the user's own.
+func allow(path string, more os.FileMode) error {
+	st, err := os.Stat(path)
+	if err != nil || st.Mode()&more == more {
+		return err
+	}
+	return os.Chmod(path, st.Mode().Perm()|more)
 }
 
 func errUnset(known error) error {

@@ -50,6 +50,50 @@ func TestNewCache(t *testing.T) {
 	}
 }
 
+// What a public cache holds is for all to read, also where it was not before.
+func TestPublicCache(t *testing.T) {
+	t.Setenv("KDIVE_CACHE", "")
+	if c := NewPublicCache(""); c.Own != SharedCache || !c.Public {
+		t.Errorf("%+v", c)
+	}
+	t.Setenv("KDIVE_CACHE", "/env")
+	if c := NewPublicCache(""); c.Own != "/env" {
+		t.Errorf("%+v", c)
+	}
+	c := Cache{Own: filepath.Join(t.TempDir(), "kdive")}
+	packed := filepath.Join(t.TempDir(), "vmlinux.zst")
+	write(t, packed, zstdBytes(kernel("public", "6.1", true)))
+	private, err := c.Unpack(t.Context(), packed, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	mode := func(path string) os.FileMode {
+		st, err := os.Stat(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return st.Mode().Perm()
+	}
+	if m := mode(private); m != 0o600 {
+		t.Errorf("private file: %v", m)
+	}
+	c.Public = true
+	if _, err := c.Writable("index"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Unpack(t.Context(), packed, nil); err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		path string
+		want os.FileMode
+	}{{c.Own, 0o755}, {filepath.Join(c.Own, "index"), 0o755}, {filepath.Dir(private), 0o755}, {private, 0o644}} {
+		if m := mode(tt.path); m != tt.want {
+			t.Errorf("%s: %v, want %v", tt.path, m, tt.want)
+		}
+	}
+}
+
 func TestWritable(t *testing.T) {
 	c := Cache{Own: filepath.Join(t.TempDir(), "a", "kdive")}
 	dir, err := c.Writable("index")

@@ -59,7 +59,7 @@ func (c Cache) Unpack(ctx context.Context, path string, progress Progress) (stri
 	}
 	for _, dir := range c.Readable(unpackedKind) {
 		if found := filepath.Join(dir, name); whole(found) {
-			return found, nil
+			return found, c.publish(found)
 		}
 	}
 	dir, err := c.Writable(unpackedKind)
@@ -71,7 +71,18 @@ func (c Cache) Unpack(ctx context.Context, path string, progress Progress) (stri
 	if err := unpackTo(ctx, target, k, f, st.Size(), progress); err != nil {
 		return "", fmt.Errorf("%s: unpacking it: %w", path, err)
 	}
-	return target, nil
+	return target, c.publish(target)
+}
+
+// publish lets all users read an unpacked file of a public cache.
+func (c Cache) publish(path string) error {
+	if !c.Public || filepath.Dir(filepath.Dir(path)) != c.Own {
+		return nil
+	}
+	if err := allow(filepath.Dir(path), 0o055); err != nil {
+		return err
+	}
+	return allow(path, 0o044)
 }
 
 // unpackedName tells apart everything that may lie at this path in the course
