@@ -1,6 +1,7 @@
 package unwind
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 )
@@ -16,6 +17,9 @@ func (u *Unwinder) step(t *Thread, f *Frame, m memory) (next *Frame, user *PtReg
 		return next, nil, err
 	}
 	if row.Kind == KindEnd {
+		if p := u.newborn(f, m); p != nil {
+			return nil, p, nil
+		}
 		return nil, nil, errEnd
 	}
 	cfa, err := row.cfa.eval(RSP, &f.Regs, 0, m)
@@ -76,18 +80,10 @@ func (u *Unwinder) interrupted(t *Thread, f *Frame, row *Row, m memory) (*Frame,
 	if s == nil {
 		return nil, nil, fmt.Errorf("registers saved for %s: %#x is on no stack of the task or a CPU", u.where(f), at)
 	}
-	b := make([]byte, ptRegsSize)
-	for i := uint64(0); i < size; i += 8 {
-		w, err := m.word(at + i)
-		if err != nil {
-			return nil, nil, fmt.Errorf("registers saved for %s: %w", u.where(f), err)
-		}
-		for j := range uint64(8) {
-			b[ptRegsSize-size+i+j] = byte(w >> (8 * j))
-		}
+	p, err := savedRegs(m, at, size)
+	if err != nil {
+		return nil, nil, fmt.Errorf("registers saved for %s: %w", u.where(f), err)
 	}
-	p := decodeRegs(b)
-	p.Addr = at
 	if row.Kind == KindIret {
 		p.Addr, p.Partial = at-iretOffset, true
 		mergePartial(p, f)
@@ -104,6 +100,38 @@ func (u *Unwinder) interrupted(t *Thread, f *Frame, row *Row, m memory) (*Frame,
 		return nil, nil, fmt.Errorf("registers saved at %#x: their stack pointer %#x is below", p.Addr, next.SP)
 	}
 	return &next, nil, nil
+}
+
+// savedRegs reads the last size bytes of a struct pt_regs, which are at an address.
+func savedRegs(m memory, at, size uint64) (*PtRegs, error) {
+	b := make([]byte, ptRegsSize-size, ptRegsSize)
+	for ; len(b) < ptRegsSize; at += 8 {
+		w, err := m.word(at)
+		if err != nil {
+			return nil, err
+		}
+		b = binary.LittleEndian.AppendUint64(b, w)
+	}
+	p := decodeRegs(b)
+	p.Addr = at - size
+	return p, nil
+}
+
+// newborn is what user space will have in the registers when a task that f is the
+// outermost frame of leaves the kernel for the first time: the tables end the stack
+// there, as the same code starts kernel threads, which have no such registers.
+func (u *Unwinder) newborn(f *Frame, m memory) *PtRegs {
+	if s := f.Stack; s == nil || s.Kind != TaskStack || s.High < f.SP+ptRegsSize || s.High-f.SP > ptRegsSize+64 {
+		return nil
+	}
+	p, err := savedRegs(m, f.SP, ptRegsSize)
+	if err != nil || !p.User() {
+		return nil
+	}
+	if rip, _ := p.Get(RIP); rip>>56 != 0 {
+		return nil
+	}
+	return p
 }
 
 // mergePartial takes the registers that were not saved yet from the frame.

@@ -109,6 +109,27 @@ func TestSavedFramePointer(t *testing.T) {
 	})
 }
 
+// TestNewborn is a task, or a kernel thread, that was made and never ran.
+func TestNewborn(t *testing.T) {
+	eachLayout(t, func(t *testing.T, k *fakeKernel) {
+		fork := k.function(1, "ret_from_fork", 0)
+		k.last(func(r *fakeRow) { r.kind, r.spReg, r.sp = KindEnd, 0, 0 })
+		regs := uint64(top - ptRegsSize)
+		h := k.sleeping(regs-7*8, fork)
+		u := k.unwinder()
+		for cs, want := range map[uint64]string{0: "end", userCS: "user 401000"} {
+			k.regs(regs, 0x401000, cs, 0x7fff0000)
+			if got, want := show(u, u.Trace(h)), "ret_from_fork@13f50 "+want; got != want {
+				t.Errorf("%s, want %s", got, want)
+			}
+		}
+		k.regs(regs, textAt, userCS, 0x7fff0000)
+		if got, want := show(u, u.Trace(h)), "ret_from_fork@13f50 end"; got != want {
+			t.Errorf("no user address: %s, want %s", got, want)
+		}
+	})
+}
+
 // interrupt adds an interrupt's frames on another stack.
 func TestStackSwitches(t *testing.T) {
 	eachLayout(t, func(t *testing.T, k *fakeKernel) {
