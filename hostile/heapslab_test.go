@@ -67,7 +67,7 @@ var oldClasses = []damageClass{
 		s, _ := h.freeIndex(2)
 		return s.damage(write{h.index(s, s.inuse+1), le(int(h.indexSize()), h.word(h.index(s, s.inuse)))})
 	}},
-	{"free index of an allocated object", "array-state|object-twice", func(h *heap) *damage {
+	{"free index of an allocated object", "array-state|object-twice|free-index", func(h *heap) *damage {
 		for range 100 {
 			s, i := h.freeIndex(1)
 			free := map[uint64]bool{}

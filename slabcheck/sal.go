@@ -119,13 +119,13 @@ func (c *cacheCheck) salSlab(s *slabRec) chain.Set {
 	if s.pending {
 		return free // its array may be given back already
 	}
-	sound := c.slabMemory(s, here)
+	sound, keeper := c.slabMemory(s, here)
 	if s.Inuse > s.Objects {
 		c.add(here(rules.SlabInuse, &n.Active, uint64(s.Inuse), 4, "slab %#x counts %d of %d objects in use", s.Addr, s.Inuse, s.Objects))
 		return free
 	}
 	if sound {
-		c.indexes(s, free)
+		c.indexes(s, keeper, free)
 	}
 	c.salList(s, here)
 	return free
@@ -158,52 +158,67 @@ func (c *cacheCheck) salList(s *slabRec, here reporter) {
 }
 
 // indexes checks the array of free objects from the number of active ones on.
-func (c *cacheCheck) indexes(s *slabRec, free chain.Set) {
+// keeper is the object that holds it, -1 if it is elsewhere.
+func (c *cacheCheck) indexes(s *slabRec, keeper int, free chain.Set) {
 	width := int(c.sal.Index)
-	n := s.Objects - s.Inuse
-	if n == 0 || width != 1 && width != 2 {
-		return
-	}
-	buf := make([]byte, n*width)
-	at := s.FreeHead() + uint64(s.Inuse*width)
-	if err := c.k.Read(buf, at); err != nil {
+	list, at, err := c.freeArray(s, s.FreeHead())
+	if err != nil {
 		f := rules.New(rules.OffSlab, "the array of free objects of slab %#x is at %#x, which cannot be read", s.Addr, s.FreeHead())
 		f.Slab, f.At, f.Member, f.Found = s.Slab, c.n.Freelist.At(s.Addr), c.n.Freelist.Path, rules.Word(s.FreeHead(), 8)
 		c.unreadOr(f, err)
 		return
 	}
 	type wrong struct {
-		o, v  int
-		twice bool
+		n    int // of the entry, in list
+		rule *rules.Rule
+		why  string
 	}
 	var bad []wrong
-	for o := 0; o < len(buf); o += width {
-		i := int(buf[o])
-		if width == 2 {
-			i |= int(buf[o+1]) << 8
-		}
+	for n, i := range list {
 		switch {
 		case i >= s.Objects:
-			bad = append(bad, wrong{o, i, false})
+			bad = append(bad, wrong{n, rules.FreeIndex, fmt.Sprintf(" of %d objects", s.Objects)})
 		case free.Has(i):
-			bad = append(bad, wrong{o, i, true})
+			bad = append(bad, wrong{n, rules.FreeCycle, ", as another one"})
+		case keeper >= 0 && n == len(list)-1 && i != keeper:
+			bad = append(bad, wrong{n, rules.FreeIndex, fmt.Sprintf(", and the array is in object %d", keeper)})
 		default:
 			free.Set(i)
-			c.alsoHeld(s, i, at+uint64(o))
+			c.alsoHeld(s, i, at+uint64(n*width))
 		}
 	}
 	for _, b := range bad {
-		f := rules.New(rules.FreeIndex, "entry %d of the free objects of slab %#x is %d", s.Inuse+b.o/width, s.Addr, b.v)
-		if b.twice {
-			f.Rule, f.Text = rules.FreeCycle, f.Text+", as another one"
-			f.About(s.At(b.v))
-		} else {
-			f.Text += fmt.Sprintf(" of %d objects", s.Objects)
+		v := list[b.n]
+		f := rules.New(b.rule, "entry %d of the free objects of slab %#x is %d%s", s.Inuse+b.n, s.Addr, v, b.why)
+		if b.rule == rules.FreeCycle {
+			f.About(s.At(v))
 		}
-		f.Slab, f.At, f.Member, f.Found = s.Slab, at+uint64(b.o), "freelist[]", rules.Word(uint64(b.v), width)
-		f.Offset = int64(s.Inuse*width + b.o)
+		f.Slab, f.At, f.Member, f.Found = s.Slab, at+uint64(b.n*width), "freelist[]", rules.Word(uint64(v), width)
+		f.Offset = int64((s.Inuse + b.n) * width)
+		if keeper >= 0 && b.n == len(list)-1 {
+			f.Expected, f.Window = rules.Word(uint64(keeper), width), true
+			free.Set(keeper)
+		}
 		c.add(f)
 	}
+}
+
+// freeArray is the indexes of a slab's free objects if their array is at head, and where
+// the first of them is.
+func (c *cacheCheck) freeArray(s *slabRec, head uint64) (list []int, at uint64, err error) {
+	width := int(c.sal.Index)
+	if s.Inuse >= s.Objects || width != 1 && width != 2 {
+		return nil, 0, nil
+	}
+	buf := make([]byte, (s.Objects-s.Inuse)*width)
+	at = head + uint64(s.Inuse*width)
+	if err := c.k.Read(buf, at); err != nil {
+		return nil, at, err
+	}
+	for o := 0; o < len(buf); o += width {
+		list = append(list, int(value.Number(buf[o:o+width])))
+	}
+	return list, at, nil
 }
 
 // alsoHeld reports a free object of a slab that an array has, too.
@@ -220,10 +235,11 @@ func (c *cacheCheck) alsoHeld(s *slabRec, i int, at uint64) {
 }
 
 // slabMemory checks where a slab's objects begin and where its array of free
-// objects is (alloc_slabmgmt, mm/slab.c), and reports whether they are there.
-func (c *cacheCheck) slabMemory(s *slabRec, here reporter) (sound bool) {
+// objects is (alloc_slabmgmt, mm/slab.c), and reports whether they are there, and
+// which object holds the array, -1 for none.
+func (c *cacheCheck) slabMemory(s *slabRec, here reporter) (sound bool, keeper int) {
 	n := &c.sal
-	sound = true
+	sound, keeper = true, -1
 	room := uint64(kernel.PageSize) << c.Order
 	start := s.First() - uint64(c.Layout().Lead)
 	off := start - s.Base
@@ -235,7 +251,7 @@ func (c *cacheCheck) slabMemory(s *slabRec, here reporter) (sound bool) {
 			f = f.Expect(s.Base) // no room for colours
 		}
 		c.add(f)
-		return false
+		return false, -1
 	}
 	list := s.FreeHead()
 	bad := func(r *rules.Rule, text string, args ...any) rules.Finding {
@@ -247,14 +263,23 @@ func (c *cacheCheck) slabMemory(s *slabRec, here reporter) (sound bool) {
 	switch {
 	case c.Flags&c.flags.ObjFreelist != 0:
 		if list == 0 && s.Inuse == s.Objects {
-			return true
+			return true, -1
 		}
 		i, ok := s.Index(list)
 		if !ok {
 			c.add(bad(rules.SlabMem, "the array of free objects of slab %#x is at %#x, which is no object of it", s.Addr, list))
-			return false
+			return false, -1
 		}
-		c.keeper(s, i, bad)
+		if other, stray := c.strayArray(s, i); stray {
+			f := bad(rules.SlabMem, "the array of free objects of slab %#x is in object %d, which is not the last in it", s.Addr, i)
+			if other >= 0 {
+				f.Text = fmt.Sprintf("the array of free objects of slab %#x is in object %d, and there is one in object %d", s.Addr, i, other)
+				f = f.Expect(s.Object(other))
+			}
+			f.Window = true
+			c.add(f)
+		}
+		keeper = i
 	case c.Flags&c.flags.OffSlab != 0:
 		o, ok := c.m.Find(list)
 		state, place := slab.Unknown, slab.Place{}
@@ -274,28 +299,47 @@ func (c *cacheCheck) slabMemory(s *slabRec, here reporter) (sound bool) {
 			c.add(bad(rules.SlabMem, "the array of free objects of slab %#x is at %#x", s.Addr, list).Expect(want))
 		}
 	}
-	return sound
+	return sound, keeper
 }
 
-// keeper checks that the object that holds the array of free objects is the last
-// in it: the first one that was freed.
-func (c *cacheCheck) keeper(s *slabRec, i int, bad func(*rules.Rule, string, ...any) rules.Finding) {
-	width := int(c.sal.Index)
-	if width != 1 && width != 2 || s.Inuse >= s.Objects {
-		return
+// strayArray reports whether the pointer to the array of free objects is wrong, which says
+// that it is in object i, and the object that has the array, -1 if it is not known. The
+// object that holds the array is the last in it, as the first that was freed. A single
+// entry that does not fit is damage to the entry, unless it names an object with an array.
+func (c *cacheCheck) strayArray(s *slabRec, i int) (other int, stray bool) {
+	list, _, err := c.freeArray(s, s.FreeHead())
+	if err != nil || len(list) == 0 {
+		return -1, false
 	}
-	var b [2]byte
-	if err := c.k.Read(b[:width], s.FreeHead()+uint64((s.Objects-1)*width)); err != nil {
-		return
+	last := list[len(list)-1]
+	whole := func(o int) bool {
+		there, _, err := c.freeArray(s, s.FreeHead()-s.Object(i)+s.Object(o))
+		return err == nil && misfits(there, o, s.Objects) == 0
 	}
-	last := int(b[0]) | int(b[1])<<8
-	if last == i {
-		return
+	switch misfits(list, i, s.Objects) {
+	case 0:
+		return -1, false
+	case 1:
+		return last, last != i && last < s.Objects && whole(last)
 	}
-	f := bad(rules.SlabMem, "the array of free objects of slab %#x is in object %d, and the last of it is object %d", s.Addr, i, last)
-	if last < s.Objects {
-		f = f.Expect(s.Object(last))
+	for o := range s.Objects {
+		if o != i && whole(o) {
+			return o, true
+		}
 	}
-	f.Window = true
-	c.add(f)
+	return -1, last != i
+}
+
+// misfits is the number of entries that do not fit into an array of different indexes
+// below a limit whose last one is known.
+func misfits(list []int, last, limit int) (n int) {
+	seen := chain.NewSet(limit)
+	for k, i := range list {
+		if i >= limit || seen.Has(i) || (k == len(list)-1) != (i == last) {
+			n++
+			continue
+		}
+		seen.Set(i)
+	}
+	return n
 }

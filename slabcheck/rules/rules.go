@@ -57,7 +57,7 @@ var (
 	FreeAlign   = rule("free-pointer-misaligned", "free list", "a free pointer leads to the start of an object")
 	FreeCycle   = rule("free-list-cycle", "free list", "a free list ends")
 	FreeTwice   = rule("object-twice", "free list", "an object is free in one place only")
-	FreeIndex   = rule("free-index", "free list", "indexes of free objects are below the number of objects")
+	FreeIndex   = rule("free-index", "free list", "indexes of free objects are below the number of objects, and the last is that of the object that holds them")
 
 	CPUSlab     = rule("cpu-slab", "CPU", "the slab that a CPU allocates from is one of the cache")
 	CPUList     = rule("cpu-freelist", "CPU", "the free list of a CPU is of objects of its slab")
