@@ -114,6 +114,8 @@ func branchType(a, b value.Value) (*ctype.Type, error) {
 		return bt, nil
 	case at.Underlying() == bt.Underlying():
 		return nil, nil
+	case ak == ctype.Array && bk == ctype.Array && at.Underlying().Elem().Underlying() == bt.Underlying().Elem().Underlying():
+		return nil, nil // constant strings: they are in no memory that a pointer could lead to
 	}
 	return nil, fmt.Errorf("the branches are of types %s and %s", at, bt)
 }

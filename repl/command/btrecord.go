@@ -167,10 +167,8 @@ func registerColumns() []output.Column[registersRow] {
 	var cols []output.Column[registersRow]
 	for n := unwind.RAX; n <= unwind.RIP; n++ {
 		cols = append(cols, output.Column[registersRow]{Name: n.String(), Help: "register", Get: func(r *registersRow) output.Value {
-			if v, ok := r.regs.Get(n); ok {
-				return output.Hex(v)
-			}
-			return output.Null()
+			v, ok := r.regs.Get(n)
+			return onlyIf(ok, output.Hex(v))
 		}})
 	}
 	return cols

@@ -133,6 +133,10 @@ output goes and "set error FILE" into a file. In JSON they are objects of type
 "error", memory that cannot be read is one of type "fault", and remarks are of
 type "note" and "warning".
 
+In JSON addresses and masks are strings with 0x, times are RFC 3339, null is what
+there is not. Numbers of C values beyond 2^53, which programs round that read JSON,
+are strings of decimal digits.
+
 "set json on" or the option --json of kdive makes every command print JSON.
 
 `,

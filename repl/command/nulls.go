@@ -5,7 +5,7 @@ import "github.com/kdive/kdive/repl/output"
 // onlyIf is a value, or null if it is not known or there is none.
 func onlyIf(known bool, v output.Value) output.Value {
 	if !known {
-		return output.Null()
+		return output.NullOf(v)
 	}
 	return v
 }

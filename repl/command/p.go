@@ -291,8 +291,11 @@ func pFormat(text string) (rest string, form byte, err error) {
 		return text, 0, nil
 	}
 	word, rest, _ := strings.Cut(text[1:], " ")
+	if word == "s" { // strings print as such anyway
+		return strings.TrimSpace(rest), 0, nil
+	}
 	if len(word) != 1 || !strings.Contains("xduotacz", word) {
-		return "", 0, fmt.Errorf("/%s is no format: x, d, u, o, t, a, c and z are", word)
+		return "", 0, fmt.Errorf("/%s is no format: x, d, u, o, t, a, c, s and z are", word)
 	}
 	return strings.TrimSpace(rest), word[0], nil
 }

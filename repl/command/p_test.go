@@ -83,8 +83,8 @@ func TestPModule(t *testing.T) {
 func TestPSlash(t *testing.T) {
 	x := tiny(t)
 	var out strings.Builder
-	o := repl.Options{Commands: []string{"p/x init_task.prio", "init_task.prio", "panic_timeout"}, Stdout: &out, Stderr: &out, Stdin: strings.NewReader("")}
-	if status := NewShell(o, x).Run(); status != 0 || out.String() != "$1 = 0x78\n$2 = 120\npanic_timeout = $3 = 0\n" {
+	o := repl.Options{Commands: []string{"p/x init_task.prio", "init_task.prio", "panic_timeout", "p/s init_task.comm"}, Stdout: &out, Stderr: &out, Stdin: strings.NewReader("")}
+	if status := NewShell(o, x).Run(); status != 0 || out.String() != "$1 = 0x78\n$2 = 120\npanic_timeout = $3 = 0\n$4 = \"swapper/0\\000\\000\\000\\000\\000\\000\"\n" {
 		t.Errorf("status %d:\n%s", status, out.String())
 	}
 	if r := repltest.Run(t, All(x), repl.Options{}, "p -u 1"); r.Out != "" && !strings.Contains(r.Out, "= 1\n") {

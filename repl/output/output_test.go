@@ -228,6 +228,36 @@ func TestDescribe(t *testing.T) {
 	}
 }
 
+// The documentation knows the kinds also of what an empty row has not.
+func TestDescribeNullable(t *testing.T) {
+	type inner struct{ n int }
+	type nested struct {
+		inner *inner
+		self  *nested
+		when  time.Time
+	}
+	r := &Record[nested]{Type: "nested", Columns: []Column[nested]{
+		{Name: "pointer", Get: func(r *nested) Value { return Int(r.inner.n) }},
+		{Name: "deep", Get: func(r *nested) Value { return Addr(uint64(r.self.inner.n)) }},
+		{Name: "null", Get: func(r *nested) Value { return NullOf(String("")) }},
+		{Name: "time", Get: func(r *nested) Value { return Time(r.when) }},
+		{Name: "fault", Get: func(r *nested) Value { return Fault(nil) }},
+		{Name: "error", Get: func(r *nested) Value { return Fault(errors.New("nothing there")) }},
+		{Name: "panic", Get: func(r *nested) Value { panic("always") }},
+	}}
+	want := []string{"integer", "address", "string", "time", "fault", "", ""}
+	for i, f := range r.Describe().Fields {
+		if f.Kind != want[i] {
+			t.Errorf("%s: %q, want %q", f.Name, f.Kind, want[i])
+		}
+	}
+	for _, v := range []Value{NullOf(String("x")), Time(time.Time{}), Fault(nil)} {
+		if got := string(v.AppendJSON(nil)); got != "null" || v.Kind() != KindNull {
+			t.Errorf("%s, %v", got, v.Kind())
+		}
+	}
+}
+
 type failing struct{ n int }
 
 func (f *failing) Write(p []byte) (int, error) { f.n++; return 0, errors.New("full") }

@@ -171,13 +171,3 @@ func (r *Record[R]) Describe() RecordDoc {
 	}
 	return d
 }
-
-// kindOf asks the getter what it makes of an empty row. A getter that needs
-// more than that leaves the kind open.
-func kindOf[R any](get func(*R) Value) (kind string) {
-	defer func() { _ = recover() }()
-	if v := get(new(R)); v.kind != KindNull && v.kind != KindFault {
-		kind = v.kind.String()
-	}
-	return kind
-}

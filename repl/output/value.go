@@ -60,6 +60,10 @@ type Appender interface {
 // Null is the absence of a value.
 func Null() Value { return Value{} }
 
+// NullOf is null where v would be if it were known: the documentation tells the
+// kind of v.
+func NullOf(v Value) Value { return Value{num: uint64(v.kind)} }
+
 // Bool is a truth value.
 func Bool(v bool) Value {
 	if v {
@@ -95,7 +99,7 @@ func String(v string) Value { return Value{kind: KindString, str: v} }
 // Time is a moment; null if t is the zero time.
 func Time(t time.Time) Value {
 	if t.IsZero() {
-		return Value{}
+		return NullOf(Value{kind: KindTime})
 	}
 	return Value{kind: KindTime, ref: t}
 }
@@ -119,7 +123,7 @@ func Object(f ...Field) Value { return Value{kind: KindObject, ref: f} }
 // <not mapped> and so on; nil is null.
 func Fault(err error) Value {
 	if err == nil {
-		return Value{}
+		return NullOf(Value{kind: KindFault})
 	}
 	return Value{kind: KindFault, ref: err}
 }
