@@ -49,6 +49,8 @@ func TestAlternatives(t *testing.T) {
 	for line, want := range map[string]string{
 		"rd schedule_timeout_un":  "rd: schedule_timeout_un is neither an address nor a symbol; symbols like it: schedule_timeout_uninterruptible",
 		"dis linux_proc_bann":     "symbols like it: linux_proc_banner",
+		"rd zz":                   "rd: zz is neither an address nor a symbol\n",
+		"rd path_ge":              "symbols like it: path_get path_getxattr\n",
 		"vtop zzz_no_such_symbol": "vtop: zzz_no_such_symbol is neither an address nor a symbol\n",
 	} {
 		if got := tinyFailure(t, line); !strings.Contains(got, want) {

@@ -130,6 +130,13 @@ func (t *Target) address(text string) (uint64, error) {
 	return t.splitFunction(text)
 }
 
+// isLike reports whether somebody who typed name may have meant the symbol: it
+// contains the name, is more than that, and not one of the records of exports.
+func isLike(symbol, name string) bool {
+	return len(name) > 2 && len(symbol) > len(name) && strings.Contains(symbol, name) &&
+		!strings.HasPrefix(symbol, "__crc_") && !strings.HasPrefix(symbol, "__ksymtab_") && !strings.HasPrefix(symbol, "__kstrtab")
+}
+
 // maxAlternatives is how many names an error offers for one that does not exist.
 const maxAlternatives = 5
 
@@ -162,7 +169,7 @@ func (t *Target) splitFunction(name string) (uint64, error) {
 	var found []kernel.Symbol
 	var like []string
 	for s := range k.ImageSymbols() {
-		if len(s.Name) > len(name) && strings.Contains(s.Name, name) {
+		if isLike(s.Name, name) {
 			like = append(like, s.Name)
 		}
 		if len(s.Name) > len(name) && s.Name[:len(name)] == name && debuginfo.CrashName(s.Name) == name {
