@@ -56,8 +56,14 @@ func TestTreeMaple(t *testing.T) {
 			t.Errorf("vm_start %v at index %v", m["vm_start"], r["index"])
 		}
 	}
-	if text, rows := tinyCheck(t, "tree -t maple -v "+fmt.Sprintf("%x", addr)); !strings.HasPrefix(text, "maple_tree(") || len(rows) == 0 {
+	text, nodes := tinyCheck(t, "tree -t maple -v "+fmt.Sprintf("%x", addr))
+	if !strings.HasPrefix(text, "maple_tree(") || len(nodes) == 0 {
 		t.Errorf("-v: %s", text)
+	}
+	for _, r := range rows {
+		if line := fmt.Sprintf(" %v-%v: %s\n", r["index"], r["last"], strings.TrimPrefix(r["address"].(string), "0x")); strings.Count(text, line) != 1 {
+			t.Errorf("-v lacks%s", line)
+		}
 	}
 }
 

@@ -34,8 +34,28 @@ var mapleNodeRecord = &output.Record[walk.MapleNode]{
 				b = fmt.Appendf(b, " 0x%x %d", n.Slots[i], last)
 			}
 		}
-		return append(b, '\n')
+		return appendRanges(append(b, '\n'), n)
 	},
+}
+
+// appendRanges adds a line for each range of a leaf and what it holds.
+func appendRanges(b []byte, n *walk.MapleNode) []byte {
+	if !n.Leaf {
+		return b
+	}
+	first := n.Min
+	for i, last := range n.Lasts {
+		if i >= len(n.Slots) {
+			break
+		}
+		b = fmt.Appendf(b, "%*s%d", 2*n.Depth+2, "", first)
+		if last != first {
+			b = fmt.Appendf(b, "-%d", last)
+		}
+		b = fmt.Appendf(b, ": %x\n", n.Slots[i])
+		first = last + 1
+	}
+	return b
 }
 
 func mapleSlots(n *walk.MapleNode) output.Value {
