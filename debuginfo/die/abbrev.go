@@ -89,7 +89,7 @@ func (r *AbbrevReader) Skip() bool {
 		if attr == 0 && form == 0 {
 			return true
 		}
-		if Form(form) == FormImplicitConst {
+		if form == uint64(FormImplicitConst) {
 			b.Sleb()
 		}
 	}
