@@ -65,9 +65,8 @@ const (
 	headerSize = fixedSize + numTables*tableSize + 8
 )
 
-// Index is a parsed index.
+// Index is an index, built or parsed.
 type Index struct {
-	data   []byte
 	tables [numTables]table
 	close  func() error
 }
@@ -99,7 +98,7 @@ func Parse(data []byte, id Identity) (*Index, error) {
 	if string(data[16:16+len(want)]) != string(want) {
 		return nil, fmt.Errorf("%w: identity", errFormat)
 	}
-	x := &Index{data: data}
+	x := &Index{}
 	for i := range x.tables {
 		h := data[fixedSize+i*tableSize:]
 		off, size := le.Uint64(h), le.Uint64(h[8:])
@@ -162,11 +161,11 @@ func (x *Index) Close() error {
 	return x.close()
 }
 
-// Check verifies the check sums of all tables, which costs about a millisecond
-// for a kernel.
+// Check verifies the check sums of all tables of an index that was parsed, which
+// costs about a millisecond for a kernel. One just built has none.
 func (x *Index) Check() error { return x.check(0, numTables-1) }
 
-// CheckSymbols verifies the check sums of the tables of symbols.
+// CheckSymbols is Check of the tables of symbols.
 func (x *Index) CheckSymbols() error { return x.check(tSymAddrs, tSymNames) }
 
 func (x *Index) check(first, last int) error {
