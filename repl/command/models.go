@@ -80,7 +80,10 @@ func (t *Target) context() context.Context {
 func (t *Target) interruptible(run func(context.Context, *repl.Call) error) func(context.Context, *repl.Call) error {
 	return func(ctx context.Context, c *repl.Call) error {
 		outer := t.models.command.Swap(&ctx)
-		defer t.models.command.Store(outer)
+		if outer != nil && (*outer).Err() != nil && ctx.Err() == nil {
+			outer = nil // of a command that was left behind, which this one is no part of
+		}
+		defer t.models.command.CompareAndSwap(&ctx, outer)
 		return run(ctx, c)
 	}
 }

@@ -49,3 +49,36 @@ func TestInterruptedLoad(t *testing.T) {
 		}
 	}
 }
+
+// A command that was left behind and ends later takes nothing from the one that runs,
+// and leaves nothing to the prompt.
+func TestContextOfACommandLeftBehind(t *testing.T) {
+	x := &Target{}
+	old, cancel := context.WithCancel(t.Context())
+	started, release, ended := make(chan bool), make(chan bool), make(chan bool)
+	go func() {
+		defer close(ended)
+		_ = x.interruptible(func(context.Context, *repl.Call) error { close(started); <-release; return nil })(old, nil)
+	}()
+	<-started
+	cancel()
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	_ = x.interruptible(func(ctx context.Context, c *repl.Call) error {
+		close(release)
+		<-ended
+		if x.context() != ctx {
+			t.Error("the context is not that of the command that runs")
+		}
+		inner, stop := context.WithCancel(ctx)
+		stop()
+		_ = x.interruptible(func(context.Context, *repl.Call) error { return nil })(inner, c)
+		if x.context() != ctx {
+			t.Error("the context is not that of the command that ran another one")
+		}
+		return nil
+	})(ctx, nil)
+	if x.context() != context.Background() {
+		t.Error("the prompt has the context of a command")
+	}
+}
