@@ -67,7 +67,7 @@ func start(t *testing.T, env []string, args ...string) *session {
 	s := &session{t: t, tty: ours, done: make(chan error, 1)}
 	s.cmd = exec.Command(shell, args...)
 	s.cmd.Dir = dir
-	s.cmd.Env = append(os.Environ(), "TERM=xterm", "PAGER=", "KDIVE_PAGER=", "SHELL=/bin/sh")
+	s.cmd.Env = append(os.Environ(), "TERM=xterm", "PAGER=", "KDIVE_PAGER=", "SHELL=/bin/sh", "TMPDIR="+dir)
 	s.cmd.Env = append(s.cmd.Env, env...)
 	s.cmd.Stdin, s.cmd.Stdout, s.cmd.Stderr = theirs, theirs, theirs
 	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
