@@ -322,13 +322,17 @@ func (c *cacheCheck) strayArray(s *slabRec, i int) (other int, stray bool) {
 	case 1:
 		return last, last != i && last < s.Objects && whole(last)
 	}
-	for o := range s.Objects {
+	for o := range min(s.Objects, maxArrays) {
 		if o != i && whole(o) {
 			return o, true
 		}
 	}
 	return -1, last != i
 }
+
+// maxArrays bounds the objects that are looked at for an array, each of which may have
+// as many entries: a page has 512 objects at most.
+const maxArrays = 1 << 10
 
 // misfits is the number of entries that do not fit into an array of different indexes
 // below a limit whose last one is known.

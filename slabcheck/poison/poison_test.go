@@ -2,8 +2,10 @@ package poison
 
 import (
 	"bytes"
+	"math"
 	"testing"
 
+	"github.com/kdive/kdive/kernel"
 	"github.com/kdive/kdive/kernel/kerneltest"
 	"github.com/kdive/kdive/slab"
 	"github.com/kdive/kdive/slabcheck/rules"
@@ -158,5 +160,29 @@ func TestStates(t *testing.T) {
 	s.Broken, s.Free = true, func(int) bool { return false }
 	if states, others := count(); states+others != 0 {
 		t.Errorf("a broken list: %d and %d findings", states, others)
+	}
+}
+
+// TestHostileSizes lets the debug info and the cache claim what no kernel has.
+func TestHostileSizes(t *testing.T) {
+	k, c, s := soundSlab(t)
+	count := func() (n int) {
+		if err := c.Check(s, func(rules.Finding) { n++ }); err != nil {
+			t.Error(err)
+		}
+		return n
+	}
+	var err error
+	if c.n.ObjExts, err = kernel.FieldOf(k, "slab.freelist"); err != nil {
+		t.Fatal(err)
+	}
+	c.n.Stride, c.n.ExtSize = c.n.ObjExts, math.MaxInt64/objects
+	k.Put(s.Addr, "slab.freelist", memory+4088)
+	if n := count(); n != 0 {
+		t.Errorf("accounting data of %d bytes for each object: %d findings", c.n.ExtSize, n)
+	}
+	s.Order = 18
+	if n := count(); n != 0 {
+		t.Errorf("slabs of 1 GiB: %d findings", n)
 	}
 }

@@ -18,10 +18,17 @@ type Slab struct {
 	Waits  func(i int) bool // reports whether it waits for RCU, and is not wiped yet
 }
 
+// maxOrder bounds what is read of a slab that claims to be huge: the page allocator
+// has no larger blocks on x86-64 (MAX_PAGE_ORDER, include/linux/mmzone.h).
+const maxOrder = 10
+
 // Check checks what is around and in the objects of a slab. The error says why it
 // cannot be read.
 func (c *Cache) Check(s *Slab, report func(rules.Finding)) error {
 	if !c.Debugged() && !c.Wiped() || s.Objects <= 0 || c.Size <= 0 {
+		return nil
+	}
+	if s.Order > maxOrder {
 		return nil
 	}
 	room := int64(kernel.PageSize) << max(s.Order, 0)
@@ -59,7 +66,7 @@ func (c *Cache) Check(s *Slab, report func(rules.Finding)) error {
 func (c *Cache) slabPadding(s *Slab, buf []byte, report func(rules.Finding)) {
 	from := int64(s.Objects) * c.Size
 	to := int64(len(buf))
-	if exts, size := c.objExts(s); size > 0 && exts >= from && exts+size <= to {
+	if exts, size := c.objExts(s); size > 0 && exts >= from && size <= to-exts {
 		// Only what is behind the accounting data is padding.
 		from = exts + size
 	}
