@@ -111,7 +111,7 @@ func (sh *Shell) addVariables() {
 	sh.AddVariable(BoolVariable("silent", "commands from files are not echoed", &s.Silent))
 	sh.AddVariable(BoolVariable("json", "every command prints JSON", &s.JSON))
 	sh.AddVariable(Variable{
-		Name: "offline", Help: "whether CPUs that are off line are shown", Values: []string{"show", "hide"},
+		Name: "offline", Help: "whether copies and tasks of CPUs that are off line are shown", Values: []string{"show", "hide"},
 		Get: func() string {
 			if s.Offline {
 				return "show"

@@ -163,6 +163,9 @@ func (t *Target) ranOn(c *repl.Call, spec string) ([]*task.Task, error) {
 	}
 	var tasks []*task.Task
 	for _, cpu := range cpus {
+		if t.hidden(c, cpu) {
+			continue
+		}
 		if cpu < len(table.Current) && table.Current[cpu] != nil {
 			tasks = append(tasks, table.Current[cpu])
 		} else {

@@ -50,3 +50,20 @@ func TestVMCoreInfo(t *testing.T) {
 		t.Errorf("%d rows of\n%s", len(rows), got)
 	}
 }
+
+// "set offline hide": CPU 1 of the bundled dump was off line.
+func TestOfflineHide(t *testing.T) {
+	for line, want := range map[string]string{
+		"p cpu_number:a":                         "per_cpu(cpu_number, 0) = $1 = 0\ncpu 1 is OFFLINE\n",
+		"p cpu_number":                           "PER-CPU DATA TYPE:\n  int cpu_number;\nPER-CPU ADDRESSES:\n  [0]: ffff9b6d02a15160\ncpu 1 is OFFLINE\n",
+		"struct list_head cpu_number:1":          "[1]: [OFFLINE]\n",
+		"ptov 8:a | sed 's/.*OFF/OFF/'":          "OFFLINE]\n",
+		"bt -a | grep -c PID:":                   "1\n",
+		"bt -c 1":                                "",
+		"set offline show; bt -a | grep -c PID:": "2\n",
+	} {
+		if got := tinyText(t, "set offline hide > /dev/null", line); !strings.HasSuffix(got, want) || want == "" && got != "" {
+			t.Errorf("%s: %q, want %q", line, got, want)
+		}
+	}
+}

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/kdive/kdive/repl"
 )
 
 // cpuList reads a CPU specification as in "symbol:spec": a list of numbers and
@@ -34,4 +36,13 @@ func cpuList(spec string, possible []int) ([]int, error) {
 	}
 	slices.Sort(cpus)
 	return slices.Compact(cpus), nil
+}
+
+// hidden reports whether "set offline hide" leaves a CPU out.
+func (t *Target) hidden(c *repl.Call, cpu int) bool {
+	if c.Shell.Settings.Offline {
+		return false
+	}
+	online, err := t.Opened.Kernel.OnlineCPUs()
+	return err == nil && !slices.Contains(online, cpu)
 }

@@ -71,6 +71,8 @@ type perCPURow struct {
 	name string
 	typ  *ctype.Type
 	cpus []cpuPlace
+
+	hidden []int // CPUs that "set offline hide" leaves out
 }
 
 var perCPURecord = &output.Record[perCPURow]{
@@ -91,6 +93,9 @@ var perCPURecord = &output.Record[perCPURow]{
 		b = fmt.Appendf(b, "PER-CPU DATA TYPE:\n  %s;\nPER-CPU ADDRESSES:\n", r.typ.Declare(r.name))
 		for _, c := range r.cpus {
 			b = fmt.Appendf(b, "  [%d]: %x\n", c.cpu, c.addr)
+		}
+		for _, cpu := range r.hidden {
+			b = fmt.Appendf(b, "cpu %d is OFFLINE\n", cpu)
 		}
 		return b
 	},
@@ -173,6 +178,10 @@ func runP(t *Target, c *repl.Call) error {
 	for _, r := range results {
 		if r.Err != nil {
 			c.Error(r.Err)
+			continue
+		}
+		if r.CPU >= 0 && t.hidden(c, r.CPU) {
+			c.Out.Printf("cpu %d is OFFLINE\n", r.CPU)
 			continue
 		}
 		if err := hasValue(r.Value, text); err != nil {
@@ -278,6 +287,10 @@ func (t *Target) showCopies(c *repl.Call, s *scope.Scope, text string) (done boo
 	}
 	row := &perCPURow{name: text, typ: copies[0].Value.Type()}
 	for _, x := range copies {
+		if t.hidden(c, x.CPU) {
+			row.hidden = append(row.hidden, x.CPU)
+			continue
+		}
 		addr, _ := x.Value.Addr()
 		row.cpus = append(row.cpus, cpuPlace{x.CPU, addr})
 	}

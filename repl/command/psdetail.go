@@ -325,6 +325,10 @@ func psLast(t *Target, c *repl.Call, table *task.Table, tasks []*task.Task) erro
 		if i > 0 {
 			c.Out.Print("\n")
 		}
+		if t.hidden(c, cpu) {
+			c.Out.Printf("CPU: %d [OFFLINE]\n", cpu)
+			continue
+		}
 		c.Out.Printf("CPU: %d\n", cpu)
 		for _, x := range tasks {
 			if x.CPU == cpu {

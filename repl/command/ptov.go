@@ -30,6 +30,7 @@ var ptovRecord = &output.Record[translated]{
 type percpuAddress struct {
 	offset, virtual uint64
 	cpu             int
+	hidden          bool // by "set offline hide"
 }
 
 var percpuRecord = &output.Record[percpuAddress]{
@@ -38,8 +39,14 @@ var percpuRecord = &output.Record[percpuAddress]{
 	Columns: []output.Column[percpuAddress]{
 		{Name: "offset", Help: "per-CPU offset", Get: func(p *percpuAddress) output.Value { return output.Hex(p.offset) }},
 		{Name: "cpu", Head: "  CPU    ", Verb: "  [%d]  ", Help: "CPU number", Get: func(p *percpuAddress) output.Value { return output.Int(p.cpu) }},
-		{Name: "virtual", Head: "VIRTUAL         ", Verb: "%x", Help: "kernel virtual address",
-			Get: func(p *percpuAddress) output.Value { return output.Addr(p.virtual) }},
+		{Name: "virtual", Head: "VIRTUAL         ", Verb: "%s", Help: "kernel virtual address",
+			Get: func(p *percpuAddress) output.Value { return output.Addr(p.virtual) },
+			Text: func(p *percpuAddress) string {
+				if p.hidden {
+					return fmt.Sprintf("%x [OFFLINE]", p.virtual)
+				}
+				return fmt.Sprintf("%x", p.virtual)
+			}},
 	},
 }
 
@@ -133,7 +140,7 @@ func (t *Target) ptovPerCPU(c *repl.Call, offset, spec string) error {
 		if err != nil {
 			return err
 		}
-		percpuRecord.Emit(c.Out, &percpuAddress{off, base + off, cpu})
+		percpuRecord.Emit(c.Out, &percpuAddress{off, base + off, cpu, t.hidden(c, cpu)})
 	}
 	return nil
 }

@@ -106,6 +106,10 @@ func runStruct(ctx context.Context, t *Target, c *repl.Call, keyword string) err
 		return p.define(t, c)
 	}
 	for i, at := range p.places {
+		if at.cpu >= 0 && t.hidden(c, at.cpu) {
+			c.Out.Printf("[%d]: [OFFLINE]\n", at.cpu)
+			continue
+		}
 		if at.cpu >= 0 {
 			cpuObjectRecord.Emit(c.Out, &p.places[i])
 		}
