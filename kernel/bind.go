@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/kdive/kdive/ctype"
+	"github.com/kdive/kdive/mapped"
 	"github.com/kdive/kdive/value"
 )
 
@@ -151,8 +152,12 @@ func Bind(l Layouts, need any) error {
 		spec, optional := strings.CutPrefix(tag, "?")
 		if err := bindOne(l, v.Field(i).Addr().Interface(), spec); err != nil && !optional {
 			missing.Needs = append(missing.Needs, spec)
-			if errors.Is(err, ErrNoDebugInfo) {
+			var cutOff *mapped.Error
+			switch {
+			case errors.Is(err, ErrNoDebugInfo):
 				missing.Err = ErrNoDebugInfo
+			case errors.As(err, &cutOff):
+				missing.Err = err // the file of the debug info is not what it was
 			}
 		}
 	}

@@ -1,11 +1,15 @@
 package kernel_test
 
 import (
+	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
+	"github.com/kdive/kdive/ctype"
 	"github.com/kdive/kdive/kernel"
 	"github.com/kdive/kdive/kernel/kerneltest"
+	"github.com/kdive/kdive/mapped"
 )
 
 // Debug info may say anything of the width of a bit-field.
@@ -27,5 +31,23 @@ func TestFieldTooWide(t *testing.T) {
 	}
 	if err := k.Bind(&n); err == nil {
 		t.Error("bound a bit-field of 65 bits")
+	}
+}
+
+// cutOff are layouts of a file that was cut off.
+type cutOff struct{ kernel.Layouts }
+
+func (cutOff) StructType(name string) (*ctype.Type, error) {
+	return nil, fmt.Errorf("struct %s: %w", name, &mapped.Error{Path: "vmlinux", Offset: 0x1000})
+}
+
+// What cannot be read is not said to be missing.
+func TestBindCutOff(t *testing.T) {
+	var need struct {
+		State kernel.Field `need:"task_struct.__state|task_struct.state"`
+	}
+	var missing *kernel.MissingError
+	if err := kernel.Bind(cutOff{}, &need); !errors.As(err, &missing) || err.Error() != "struct task_struct: vmlinux: no bytes at offset 0x1000: the file was cut off while in use, or its storage failed" {
+		t.Errorf("%v", err)
 	}
 }
