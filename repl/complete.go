@@ -3,6 +3,7 @@ package repl
 import (
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"sort"
 	"strings"
@@ -15,8 +16,15 @@ const maxCandidates = 200
 type completer struct{ sh *Shell }
 
 // Do is called by the line editor with the line and the cursor. It returns what
-// each candidate adds behind the cursor.
+// each candidate adds behind the cursor. It runs in the editor's goroutine, where a
+// panic or a fault in a mapped file would end the session: then there are none.
 func (c *completer) Do(line []rune, pos int) (tails [][]rune, length int) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer func() {
+		if recover() != nil {
+			tails, length = nil, 0
+		}
+	}()
 	if pos > len(line) {
 		return nil, 0
 	}

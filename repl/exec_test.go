@@ -11,9 +11,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// TestFileCutOff reads a mapped file that somebody shortens: an error, neither
-// the end of the process nor the report of a bug.
-func TestFileCutOff(t *testing.T) {
+// cutOff is a mapped file that somebody has shortened.
+func cutOff(t *testing.T) []byte {
+	t.Helper()
 	f, err := os.Create(filepath.Join(t.TempDir(), "dump"))
 	if err != nil {
 		t.Fatal(err)
@@ -26,10 +26,17 @@ func TestFileCutOff(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = unix.Munmap(mem) }()
+	t.Cleanup(func() { _ = unix.Munmap(mem) })
 	if err := f.Truncate(0); err != nil {
 		t.Fatal(err)
 	}
+	return mem
+}
+
+// TestFileCutOff reads a mapped file that somebody shortens: an error, neither
+// the end of the process nor the report of a bug.
+func TestFileCutOff(t *testing.T) {
+	mem := cutOff(t)
 	var sum byte
 	c := &Call{Command: &Command{Run: func(context.Context, *Call) error {
 		for _, b := range mem {
@@ -37,7 +44,7 @@ func TestFileCutOff(t *testing.T) {
 		}
 		return nil
 	}}}
-	err = runGuarded(context.Background(), c)
+	err := runGuarded(context.Background(), c)
 	var bug *bugError
 	if err == nil || errors.As(err, &bug) || !strings.Contains(err.Error(), "became shorter") {
 		t.Errorf("error %v", err)
@@ -54,6 +61,28 @@ func TestNilPointer(t *testing.T) {
 	var bug *bugError
 	if !errors.As(err, &bug) || !strings.Contains(string(bug.stack), "exec_test.go") {
 		t.Errorf("error %v", err)
+	}
+}
+
+// TestCompletionFails has nothing to offer and goes on.
+func TestCompletionFails(t *testing.T) {
+	mem := cutOff(t)
+	sh := New(Options{Stdin: strings.NewReader("")})
+	words := []string{"word"}
+	for _, c := range []struct {
+		name string
+		fail func()
+	}{
+		{"sound", func() {}},
+		{"panics", func() { panic("bug") }},
+		{"cut", func() { words[0] = string(mem[:1]) }},
+	} {
+		sh.Add(&Command{Name: c.name, Complete: func(*Shell, []string, string) []string { c.fail(); return words }})
+		line := []rune(c.name + " w")
+		tails, _ := (&completer{sh}).Do(line, len(line))
+		if (len(tails) == 1) != (c.name == "sound") {
+			t.Errorf("%s: %q", c.name, tails)
+		}
 	}
 }
 
