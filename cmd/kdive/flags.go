@@ -28,7 +28,7 @@ input; "help" lists them.
   -i FILE              run the commands in FILE first
   -s                   no banner, no echo of commands
   --json               print every result as one JSON object a line
-  --no-debuginfo       use no vmlinux: log, rd, search, sys, vmcoreinfo
+  --no-debuginfo       use no vmlinux: log, rd, search, sys, vtop, vmcoreinfo
   --force              open a vmlinux that does not belong to the dump
   --module-debug DIR   look for modules' debug files in DIR, too; may be repeated
   --cache DIR          keep unpacked kernels and indexes in DIR, not in
