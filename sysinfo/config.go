@@ -38,7 +38,10 @@ func ReadConfig(k kernel.View) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the kernel's configuration: %w", err)
 	}
-	text, err := io.ReadAll(io.LimitReader(r, maxConfig))
+	text, err := io.ReadAll(io.LimitReader(r, maxConfig+1))
+	if len(text) > maxConfig {
+		text, err = text[:maxConfig], fmt.Errorf("it has more than %d bytes", maxConfig)
+	}
 	if err != nil {
 		return text, fmt.Errorf("the kernel's configuration: %w", err)
 	}

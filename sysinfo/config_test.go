@@ -12,10 +12,14 @@ import (
 
 func TestReadConfig(t *testing.T) {
 	const config = "# Linux/x86 Kernel Configuration\nCONFIG_HZ=250\n# CONFIG_SLOB is not set\n"
-	var packed bytes.Buffer
-	w := gzip.NewWriter(&packed)
-	_, _ = w.Write([]byte(config))
-	_ = w.Close()
+	pack := func(text []byte) *bytes.Buffer {
+		var b bytes.Buffer
+		w := gzip.NewWriter(&b)
+		_, _ = w.Write(text)
+		_ = w.Close()
+		return &b
+	}
+	packed, bomb := pack([]byte(config)), pack(make([]byte, maxConfig+1))
 	kernelWith := func(b []byte, size uint64) *kerneltest.Kernel {
 		k := kerneltest.New(t)
 		k.DefineSymbol("kernel_config_data", 0x10000)
@@ -38,6 +42,7 @@ func TestReadConfig(t *testing.T) {
 		{kerneltest.New(t), "IKCONFIG"},
 		{kernelWith(packed.Bytes(), n/2), "unexpected EOF"},
 		{kernelWith([]byte("no gzip file at all"), 19), "gzip"},
+		{kernelWith(bomb.Bytes(), uint64(bomb.Len())), "more than"},
 		{kernelWith(nil, 1<<40), "bounds"},
 		{kernelWith(nil, 1<<63+1<<62), "bounds"},
 		{missing, "excluded"},
