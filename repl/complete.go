@@ -62,7 +62,11 @@ func (sh *Shell) Complete(text string) (words []string, start int) {
 	}
 	name, end := commandName(line)
 	if end == len(line) && name != "*" {
-		return sh.commandNames(name), at + end - len(name)
+		words := sh.commandNames(name)
+		if words == nil && sh.words != nil { // the name of a structure or variable alone is a command, too
+			words = matching(sh.words(nil, name), name)
+		}
+		return words, at + end - len(name)
 	}
 	expanded, err := expandAliases(line, sh)
 	if err != nil || expanded == "" {

@@ -140,6 +140,7 @@ func TestComplete(t *testing.T) {
 		{"*task", "task task_struct", 1},
 		{"* a b", "b_struct ba", 4},
 		{"ps | j", "json", 5},
+		{"jiff", "jiffies", 0}, {"  jiff", "jiffies", 2},
 		{"nothing x", "", 8},
 		{"", strings.Join(sh.commandNames(""), " "), 0},
 	}

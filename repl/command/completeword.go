@@ -12,10 +12,11 @@ import (
 // Behind struct, union or enum it is the name of a type.
 func (t *Target) completeWord(args []string, prefix string) []string {
 	if len(args) > 0 {
-		switch word := strings.TrimLeft(args[len(args)-1], "("); {
-		case strings.HasSuffix(word, "struct"), strings.HasSuffix(word, "union"):
+		word := args[len(args)-1]
+		switch word[strings.LastIndexByte(word, '(')+1:] {
+		case "struct", "union":
 			return t.completeStruct(prefix)
-		case strings.HasSuffix(word, "enum"):
+		case "enum":
 			return t.completeEnum(prefix)
 		}
 	}
