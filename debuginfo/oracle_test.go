@@ -382,7 +382,8 @@ func TestLinesAgainstStdlib(t *testing.T) {
 
 // TestInlinesAgainstAddr2line compares function, inlined calls and the lines
 // of calls in the middle of random functions with binutils' addr2line. Files
-// are left out: addr2line 2.40 takes some from the function's unit.
+// are left out: addr2line 2.40 takes some from the function's unit; so are lines of the
+// address itself, where addr2line takes the last of several rows.
 func TestInlinesAgainstAddr2line(t *testing.T) {
 	in := openReal(t, Options{})
 	needOracle(t)
@@ -423,7 +424,13 @@ func TestInlinesAgainstAddr2line(t *testing.T) {
 			continue // assembly, where labels are a matter of taste
 		}
 		inlined += len(want) - 1
-		if got := frames(t, in, pc); strings.Join(got, "; ") != strings.Join(want, "; ") {
+		got := frames(t, in, pc)
+		for _, list := range [][]string{got, want} { // the innermost line: see TestLinesAgainstStdlib
+			if len(list) > 0 {
+				list[0], _, _ = strings.Cut(list[0], ":")
+			}
+		}
+		if strings.Join(got, "; ") != strings.Join(want, "; ") {
 			if wrong++; wrong < 20 {
 				t.Errorf("%#x: got  %q\nwant %q", pc, got, want)
 			}
