@@ -168,6 +168,8 @@ func TestCompleteWord(t *testing.T) {
 		"struct task_st":                   "task_struct",
 		"(struct task_st":                  "task_struct",
 		"enum pid_ty":                      "pid_type",
+		"sizeof(struct task_st":            "task_struct",
+		"task_struct jiffi":                "jiffies",
 		"init_task.signal->rlim[0].rlim_c": "init_task.signal->rlim[0].rlim_cur",
 	} {
 		args := strings.Fields(line)
