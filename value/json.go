@@ -395,7 +395,7 @@ func (p jsonPrinter) object(names Objects, addr uint64) {
 		return
 	}
 	p.key("object", false)
-	p.text(`{"cache":`)
+	p.text(`{"cache_name":`)
 	p.quote(o.Cache)
 	if o.Type != "" {
 		p.key("ctype", false)

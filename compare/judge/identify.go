@@ -64,7 +64,7 @@ type what struct {
 	Offset  int64  `json:"offset"`
 	Size    uint64 `json:"size"`
 	Symbol  string `json:"symbol"`
-	Cache   string `json:"cache"`
+	Cache   string `json:"cache_name"`
 	State   string `json:"state"`
 	PID     int    `json:"pid"`
 	Comm    string `json:"comm"`

@@ -16,9 +16,9 @@ func TestIdentify(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	out := Prompt + "whatis -q --json ff10\n" + `{"type":"place","what":{"kind":"object","address":"0xff00","cache":"filp","state":"allocated"}}` + "\n" +
+	out := Prompt + "whatis -q --json ff10\n" + `{"type":"place","what":{"kind":"object","address":"0xff00","cache_name":"filp","state":"allocated"}}` + "\n" +
 		Prompt + "whatis -q --json ff20\n" + `{"type":"declaration"}` + "\n" + `{"type":"place","what":{"kind":"symbol","symbol":"b","offset":0}}` + "\n" +
-		Prompt + "whatis -q --json ff30\n" + `{"type":"place","what":{"kind":"object","address":"0xff30","cache":"filp","state":"pending"}}` + "\n" +
+		Prompt + "whatis -q --json ff30\n" + `{"type":"place","what":{"kind":"object","address":"0xff30","cache_name":"filp","state":"pending"}}` + "\n" +
 		Prompt + "whatis -q --json ff40\n" + `{"type":"place","what":{"kind":"page struct","page":"0x3000","offset":8}}` + "\n"
 	got := Identify(rules, "any", samples, out)
 	if got.Equal != 3 || got.Explained != 1 || got.Unexplained != 1 || got.Rules["later"] != 1 {

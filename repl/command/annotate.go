@@ -46,7 +46,7 @@ func (a *annotation) value() output.Value {
 			typ = typingValue(&t)
 		}
 	}
-	return output.Object(output.Field{Name: "cache", Value: output.String(a.Object.Slab.Cache.Name)},
+	return output.Object(output.Field{Name: "cache_name", Value: output.String(a.Object.Slab.Cache.Name)},
 		output.Field{Name: "object", Value: object}, output.Field{Name: "ctype", Value: typ})
 }
 

@@ -72,7 +72,7 @@ func (x *identity) ofKind(f *fieldList) {
 		f.add("symbol", output.String(x.Symbol.Name))
 		f.add("beyond", output.Bool(x.Beyond))
 	case identify.Object, identify.SlabRest:
-		f.add("cache", output.String(x.Object.Slab.Cache.Name))
+		f.add("cache_name", output.String(x.Object.Slab.Cache.Name))
 		f.add("slab", output.Addr(x.Object.Slab.Addr))
 		if x.Kind == identify.Object {
 			x.objectState(f)

@@ -61,7 +61,7 @@ ffffdd75c0023c40   a38000 ffff9b6d00141080 ffff9b6d00a38f84  1 200 slab
 		found := false
 		for _, r := range rows {
 			if r["type"] == "slab_object" {
-				found = r["object"] == "0xffff9b6d00a38d00" && r["state"] == "allocated" && r["cache"] == "kmalloc-32"
+				found = r["object"] == "0xffff9b6d00a38d00" && r["state"] == "allocated" && r["cache_name"] == "kmalloc-32"
 			}
 		}
 		if !found {

@@ -108,7 +108,7 @@ var slabObjectRecord = &output.Record[objectRow]{
 			return output.String(r.place.String())
 		}},
 		{Name: "slab", Help: "address of its slab", Get: func(r *objectRow) output.Value { return output.Addr(r.Slab.Addr) }},
-		{Name: "cache", Help: "name of its cache", Get: func(r *objectRow) output.Value { return output.String(r.Slab.Cache.Name) }},
+		{Name: "cache_name", Help: "name of its cache", Get: func(r *objectRow) output.Value { return output.String(r.Slab.Cache.Name) }},
 		{Name: "fault", Help: "why the state is unknown, null if it is known", Get: func(r *objectRow) output.Value { return output.Fault(r.err) }},
 	},
 	Text: func(b []byte, r *objectRow) []byte {

@@ -77,7 +77,7 @@ func TestRdJSON(t *testing.T) {
 	r := repltest.Run(t, All(tiny(t)), repl.Options{JSON: true}, "rd -s init_task+a0 2", "rd -32 linux_banner", "rd -S init_task+0x50 2")
 	want := `{"type":"memory","address":"0xffffffffbec116a0","width":8,"words":["0x0","0xffffffffbec116a8"],"symbols":[null,{"symbol":"init_task","offset":168}]}
 {"type":"memory","address":"0xffffffffbea474a0","width":4,"words":["0x756e694c"],"symbols":null}
-{"type":"memory","address":"0xffffffffbec11650","width":8,"words":["0xfffedde5","0xffff9b6d001f22c0"],"symbols":[null,{"cache":"task_struct","object":"0xffff9b6d001f22c0",` +
+{"type":"memory","address":"0xffffffffbec11650","width":8,"words":["0xfffedde5","0xffff9b6d001f22c0"],"symbols":[null,{"cache_name":"task_struct","object":"0xffff9b6d001f22c0",` +
 		`"ctype":{"name":"struct task_struct","certain":true,"source":"cache","why":"cache task_struct; its objects have 5064 bytes, the structure 6464"}}]}
 `
 	if r.Out != want || r.Status != 0 {

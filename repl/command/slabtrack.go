@@ -38,7 +38,7 @@ var trackRecord = &output.Record[trackRow]{
 	Help: "who allocated or freed an object last",
 	Columns: []output.Column[trackRow]{
 		{Name: "object", Help: "address of the object", Get: func(r *trackRow) output.Value { return output.Addr(r.object.Addr) }},
-		{Name: "cache", Help: "name of its cache", Get: func(r *trackRow) output.Value { return output.String(r.object.Slab.Cache.Name) }},
+		{Name: "cache_name", Help: "name of its cache", Get: func(r *trackRow) output.Value { return output.String(r.object.Slab.Cache.Name) }},
 		{Name: "event", Help: "allocated or freed", Get: func(r *trackRow) output.Value { return output.String(r.event()) }},
 		{Name: "caller", Help: "address in the code that called the allocator", Get: func(r *trackRow) output.Value { return output.Addr(r.Addr) }},
 		{Name: "symbol", Help: "function and offset of that", Get: func(r *trackRow) output.Value { return output.String(r.place(r.Addr)) }},

@@ -64,7 +64,7 @@ func TestPointedObjects(t *testing.T) {
 	}
 	_, rows := tinyCheck(t, "p -A ((struct file *)0xffff9b6d00303100)->f_inode")
 	object := rows[0]["value"].(map[string]any)["object"].(map[string]any)
-	if object["cache"] != "shmem_inode_cache" || object["ctype"] != "struct shmem_inode_info" || object["addr"] != "0xffff9b6d0094b040" {
+	if object["cache_name"] != "shmem_inode_cache" || object["ctype"] != "struct shmem_inode_info" || object["addr"] != "0xffff9b6d0094b040" {
 		t.Errorf("%v", object)
 	}
 }
