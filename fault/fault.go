@@ -72,7 +72,7 @@ func (r Reason) explain() string {
 	case Excluded:
 		return "page excluded by the dump filter"
 	case Truncated:
-		return "beyond the end of the truncated dump file"
+		return "in a part of the dump that is missing"
 	case NotRAM:
 		return "no memory in the dump at this address"
 	case Damaged:

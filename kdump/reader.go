@@ -86,7 +86,7 @@ func (r *Reader) fetch(dst []byte, pfn uint64) (fault.Reason, string) {
 	}
 	p := r.im.partOf(pfn)
 	if p == nil {
-		return fault.Truncated, "the part of the split dump that holds it is missing"
+		return fault.Truncated, "no file of the split dump has it"
 	}
 	index := r.dumped.before(&r.im.dumped, pfn) - p.pages
 	d, err := p.descriptorInto(r.desc[:], index)
