@@ -3,9 +3,9 @@
 //
 // It knows DWARF's encoding and which entries matter, and nothing of how the
 // result is kept. It looks at the top level of each unit, and into enumerations,
-// and steps over everything else; each abbreviation is turned into a short
-// program of skips and loads first, so that an entry costs tens of nanoseconds.
-// A definition that thousands of units repeat (same name, same place in the
+// and steps over everything else; each abbreviation, when it is first met, is
+// turned into a short program of skips and loads, so that an entry costs tens of
+// nanoseconds. A definition that thousands of units repeat (same name, same place in the
 // source, same size) is noted once. Start from Scan.
 package scan
 

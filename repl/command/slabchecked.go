@@ -12,7 +12,7 @@ import (
 // checked is the summary of a check.
 type checked struct{ *slabcheck.Report }
 
-// corrupt counts findings that nothing explains.
+// count is how many findings are that sure.
 func (r *checked) count(sure rules.Sure) (n int) {
 	for _, f := range r.Findings {
 		if f.Sure == sure {
