@@ -120,15 +120,6 @@ func (in *Info) symbolRange(first int) iter.Seq[Symbol] {
 	}
 }
 
-// SymbolError says why there are no symbols, nil if there are.
-func (in *Info) SymbolError() error {
-	if _, err := in.symtab(); err != nil {
-		return err
-	}
-	_, err := in.symIndex()
-	return err
-}
-
 func (in *Info) withSymbols(fn func(*index.Index, *elffile.SymbolTable)) {
 	x, err := in.symIndex()
 	if err != nil {

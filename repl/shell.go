@@ -141,9 +141,6 @@ func (sh *Shell) CompleteWords(f func(args []string, prefix string) []string) { 
 // Restricted tells whether programs and writing of files are forbidden.
 func (sh *Shell) Restricted() bool { return sh.restricted }
 
-// Interactive tells whether a person types at a terminal.
-func (sh *Shell) Interactive() bool { return sh.interactive }
-
 func errRestricted(what string) error {
 	return fmt.Errorf("%s is not allowed in a restricted session", what)
 }

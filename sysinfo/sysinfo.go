@@ -151,12 +151,6 @@ func nodes(k kernel.View) ([]uint64, error) {
 	return list, nil
 }
 
-// TotalPages is the number of pages that the buddy allocator manages
-// (totalram_pages): what shares of memory are of.
-func TotalPages(k kernel.View) (uint64, error) {
-	return variable(k, 8, "_totalram_pages", "totalram_pages")
-}
-
 // MHz is the processors' clock rate as the kernel calibrated it.
 func MHz(k kernel.View) (uint64, error) {
 	khz, err := variable(k, 4, "cpu_khz")

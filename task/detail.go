@@ -108,15 +108,7 @@ func (t *Table) strings(x *Task, area func(*Memory) (start, end uint64)) ([]stri
 // policies are the scheduling policies by number (include/uapi/linux/sched.h).
 var policies = []string{"NORMAL", "FIFO", "RR", "BATCH", "ISO", "IDLE", "DEADLINE", "EXT"}
 
-// PolicyName is the name of a scheduling policy, "NORMAL" for 0.
-func PolicyName(policy int) string {
-	if policy >= 0 && policy < len(policies) {
-		return policies[policy]
-	}
-	return fmt.Sprint(policy)
-}
-
-// PolicyNumber is the inverse of PolicyName.
+// PolicyNumber is the number of a scheduling policy, 0 for "NORMAL".
 func PolicyNumber(name string) (int, bool) {
 	for i, p := range policies {
 		if p == name {

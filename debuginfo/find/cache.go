@@ -81,12 +81,15 @@ func (c Cache) Writable(kind string) (string, error) {
 	}
 	dir := filepath.Join(c.Own, kind)
 	err := os.MkdirAll(dir, 0o700)
-	for _, d := range []string{c.Own, dir} {
+	for _, d := range []struct {
+		path   string
+		others os.FileMode
+	}{{c.Own, 0o011}, {dir, 0o055}} { // what else there may be in the first is not listed
 		if err == nil {
-			err = trust.Dir(d)
+			err = trust.Dir(d.path)
 		}
 		if err == nil && c.Public {
-			err = allow(d, 0o055)
+			err = allow(d.path, d.others)
 		}
 	}
 	if err != nil {

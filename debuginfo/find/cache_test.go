@@ -87,7 +87,7 @@ func TestPublicCache(t *testing.T) {
 	for _, tt := range []struct {
 		path string
 		want os.FileMode
-	}{{c.Own, 0o755}, {filepath.Join(c.Own, "index"), 0o755}, {filepath.Dir(private), 0o755}, {private, 0o644}} {
+	}{{c.Own, 0o711}, {filepath.Join(c.Own, "index"), 0o755}, {filepath.Dir(private), 0o755}, {private, 0o644}} {
 		if m := mode(tt.path); m != tt.want {
 			t.Errorf("%s: %v, want %v", tt.path, m, tt.want)
 		}
