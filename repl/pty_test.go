@@ -116,7 +116,17 @@ func (s *session) send(text string) {
 // before.
 func (s *session) expect(text string) {
 	s.t.Helper()
-	for range 1000 {
+	if s.shows(text, 10*time.Second) {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.t.Fatalf("%q did not appear; the terminal shows\n%q", text, s.seen.String()[s.from:])
+}
+
+// shows reports whether the terminal shows text within a time.
+func (s *session) shows(text string, within time.Duration) bool {
+	for end := time.Now().Add(within); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
 		s.mu.Lock()
 		i := strings.Index(s.seen.String()[s.from:], text)
 		if i >= 0 {
@@ -124,13 +134,23 @@ func (s *session) expect(text string) {
 		}
 		s.mu.Unlock()
 		if i >= 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// interrupt types Ctrl-C until the terminal shows text. On a busy machine one may
+// reach the line editor, before the command runs, and two may become one.
+func (s *session) interrupt(text string) {
+	s.t.Helper()
+	for range 20 {
+		s.send("\x03")
+		if s.shows(text, 500*time.Millisecond) {
 			return
 		}
-		time.Sleep(10 * time.Millisecond)
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.t.Fatalf("%q did not appear; the terminal shows\n%q", text, s.seen.String()[s.from:])
+	s.expect(text)
 }
 
 // end waits for the shell and returns its exit status.
@@ -216,13 +236,9 @@ func TestInterrupt(t *testing.T) {
 	s.send("\x03")
 	s.expect(prompt)
 	s.send("deaf\r")
-	s.expect("deaf\r\n")
-	s.send("\x03")
-	time.Sleep(50 * time.Millisecond)
-	s.send("\x03")
-	s.expect("still stopping")
-	s.send("\x03")
-	s.expect("left behind")
+	s.expect("hears nothing")
+	s.interrupt("still stopping")
+	s.interrupt("left behind")
 	s.expect(prompt)
 	s.send("repeat -1 echo again\r")
 	s.expect("again\r\n")
@@ -230,9 +246,8 @@ func TestInterrupt(t *testing.T) {
 	s.send("\x03")
 	s.expect(prompt)
 	s.send("wait | cat\r")
-	time.Sleep(100 * time.Millisecond)
-	s.send("\x03")
-	s.expect(prompt)
+	s.expect("wait | cat\r\n") // drawing the line shows prompts, too
+	s.interrupt(prompt)
 	s.send("wait; echo skipped\r") // the whole line and the files it runs
 	s.expect("waiting")
 	s.send("\x03")

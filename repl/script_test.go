@@ -69,7 +69,7 @@ func misbehaving() []*repl.Command {
 			return ctx.Err()
 		}),
 		run("deaf", func(_ context.Context, c *repl.Call) error {
-			c.Out.Print("deaf\n")
+			c.Out.Print("hears nothing\n")
 			time.Sleep(time.Hour)
 			return nil
 		}),
