@@ -67,6 +67,39 @@ func (r *AbbrevReader) head() bool {
 	return true
 }
 
+// spec reads one attribute; false behind the last one and on an error.
+func (r *AbbrevReader) spec() (s AttrSpec, more bool) {
+	b := &r.buf
+	attr, form := b.Uleb(), b.Uleb()
+	if b.Bad {
+		r.Err = errAbbrevEnd
+		return s, false
+	}
+	if attr == 0 && form == 0 {
+		return s, false
+	}
+	s = AttrSpec{Attr: dwarf.Attr(min(attr, 0xffff)), Form: Form(min(form, 0xffff))}
+	if s.Form == FormImplicitConst {
+		s.Implicit = b.Sleb()
+	}
+	return s, true
+}
+
+// Next reads one declaration into r, whose Attrs it overwrites; false at the
+// end of the table or on an error, which is then in r.Err.
+func (r *AbbrevReader) Next() bool {
+	if !r.head() {
+		return false
+	}
+	for {
+		s, more := r.spec()
+		if !more {
+			return r.Err == nil
+		}
+		r.Attrs = append(r.Attrs, s)
+	}
+}
+
 // Skip is Next without the attributes, and much cheaper: r.Attrs is empty.
 func (r *AbbrevReader) Skip() bool {
 	if !r.head() {
@@ -81,41 +114,9 @@ func (r *AbbrevReader) Skip() bool {
 			}
 			continue
 		}
-		attr, form := b.Uleb(), b.Uleb()
-		if b.Bad {
-			r.Err = errAbbrevEnd
-			return false
+		if _, more := r.spec(); !more {
+			return r.Err == nil
 		}
-		if attr == 0 && form == 0 {
-			return true
-		}
-		if form == uint64(FormImplicitConst) {
-			b.Sleb()
-		}
-	}
-}
-
-// Next reads one declaration into r, whose Attrs it overwrites; false at the
-// end of the table or on an error, which is then in r.Err.
-func (r *AbbrevReader) Next() bool {
-	if !r.head() {
-		return false
-	}
-	b := &r.buf
-	for {
-		attr, form := b.Uleb(), b.Uleb()
-		if b.Bad {
-			r.Err = errAbbrevEnd
-			return false
-		}
-		if attr == 0 && form == 0 {
-			return true
-		}
-		spec := AttrSpec{Attr: dwarf.Attr(min(attr, 0xffff)), Form: Form(min(form, 0xffff))}
-		if spec.Form == FormImplicitConst {
-			spec.Implicit = b.Sleb()
-		}
-		r.Attrs = append(r.Attrs, spec)
 	}
 }
 

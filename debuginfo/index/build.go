@@ -151,11 +151,14 @@ func (p *part) sort(pieces [][]scan.Record) {
 		return a.hash == b.hash && a.Kind == b.Kind && a.Key == b.Key
 	})
 	for i := range p.items {
-		if i == 0 || p.items[i].hash != p.items[i-1].hash {
+		if p.begins(i) {
 			p.names++
 		}
 	}
 }
+
+// begins reports whether a name begins at item i.
+func (p *part) begins(i int) bool { return i == 0 || p.items[i].hash != p.items[i-1].hash }
 
 // compare orders records by name, kind, definition before declaration, and
 // place; repetitions come one behind the other. Different names with the same
@@ -175,7 +178,7 @@ func (p *part) write(buckets []byte, first, end int, names, records []byte) {
 	name, rec := p.firstName, p.firstRec
 	for i := range p.items {
 		it := &p.items[i]
-		if i == 0 || it.hash != p.items[i-1].hash {
+		if p.begins(i) {
 			for ; first <= int(it.hash>>shift); first++ {
 				le.PutUint32(buckets[first*4:], uint32(name))
 			}
