@@ -3,7 +3,6 @@ package repl
 import (
 	"os"
 	"path/filepath"
-	"runtime/debug"
 	"slices"
 	"sort"
 	"strings"
@@ -19,16 +18,18 @@ type completer struct{ sh *Shell }
 // each candidate adds behind the cursor. It runs in the editor's goroutine, where a
 // panic or a fault in a mapped file would end the session: then there are none.
 func (c *completer) Do(line []rune, pos int) (tails [][]rune, length int) {
-	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
-	defer func() {
-		if recover() != nil {
-			tails, length = nil, 0
-		}
-	}()
 	if pos > len(line) {
 		return nil, 0
 	}
-	words, start := c.sh.Complete(string(line[:pos]))
+	var words []string
+	var start int
+	err := guarded(func() error {
+		words, start = c.sh.Complete(string(line[:pos]))
+		return nil
+	})
+	if err != nil {
+		return nil, 0
+	}
 	typed := len([]rune(string(line[:pos])[start:]))
 	for _, w := range words {
 		r := []rune(w)

@@ -201,7 +201,7 @@ func (sh *Shell) call(ctx context.Context, r *reporter, cmd *Command, text strin
 			c.Args = append(c.Args, w.text)
 			c.quotes = append(c.quotes, w.quote)
 		}
-		err = runGuarded(ctx, c)
+		err = guarded(func() error { return c.Command.Run(ctx, c) })
 	}
 	switch {
 	case err == nil:
@@ -227,9 +227,9 @@ func (e *bugError) Error() string {
 	return fmt.Sprintf("this is a bug in kdive, please report it: %v", e.value)
 }
 
-// runGuarded runs a command; a panic becomes an error and the session goes on.
-// A fault in a mapped file is no bug: somebody cut the file off.
-func runGuarded(ctx context.Context, c *Call) (err error) {
+// guarded runs what the session must survive: a panic becomes an error. A fault in
+// a mapped file is no bug: somebody cut the file off.
+func guarded(run func() error) (err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
 		v := recover()
@@ -242,7 +242,7 @@ func runGuarded(ctx context.Context, c *Call) (err error) {
 		}
 		err = &bugError{v, debug.Stack()}
 	}()
-	return c.Command.Run(ctx, c)
+	return run()
 }
 
 // execInside runs a line of commands into the output of call c.

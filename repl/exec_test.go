@@ -1,7 +1,6 @@
 package repl
 
 import (
-	"context"
 	"errors"
 	"os"
 	"path/filepath"
@@ -38,13 +37,12 @@ func cutOff(t *testing.T) []byte {
 func TestFileCutOff(t *testing.T) {
 	mem := cutOff(t)
 	var sum byte
-	c := &Call{Command: &Command{Run: func(context.Context, *Call) error {
+	err := guarded(func() error {
 		for _, b := range mem {
 			sum += b
 		}
 		return nil
-	}}}
-	err := runGuarded(context.Background(), c)
+	})
 	var bug *bugError
 	if err == nil || errors.As(err, &bug) || !strings.Contains(err.Error(), "became shorter") {
 		t.Errorf("error %v", err)
@@ -54,10 +52,10 @@ func TestFileCutOff(t *testing.T) {
 // TestNilPointer is a bug like any other panic.
 func TestNilPointer(t *testing.T) {
 	var p *Command
-	err := runGuarded(context.Background(), &Call{Command: &Command{Run: func(context.Context, *Call) error {
+	err := guarded(func() error {
 		_ = p.Name
 		return nil
-	}}})
+	})
 	var bug *bugError
 	if !errors.As(err, &bug) || !strings.Contains(string(bug.stack), "exec_test.go") {
 		t.Errorf("error %v", err)
